@@ -1,0 +1,1 @@
+//! Alarm definitions and their evaluation.

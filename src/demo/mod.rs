@@ -1,0 +1,1 @@
+//! The shop that canaries are tried on.

@@ -1,0 +1,1 @@
+//! One notification to one channel.

@@ -1,0 +1,1 @@
+//! Event patterns: parse, compile, match; input transformers.

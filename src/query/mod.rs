@@ -1,0 +1,1 @@
+//! Statistics, metric math, Insights, filter patterns and trace filters: parse, plan, compute.

@@ -1,0 +1,1 @@
+//! Run events to terminal, files and annotations.

@@ -1,0 +1,1 @@
+//! Picture comparison: pixels in, verdict out.
