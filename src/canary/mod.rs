@@ -1,1 +1,2 @@
-//! Canary files: syntax with spans, validation, definitions, assertions, schedules, run events and reports.
+//! Canary files: syntax with spans, validation, definitions, assertions, schedules, run events
+//! and reports.

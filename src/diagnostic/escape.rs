@@ -22,7 +22,10 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 fn steers(c: char) -> bool {
-    let bidi = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let bidi = matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
     bidi || (c.is_control() && c != '\n' && c != '\t')
 }
 

@@ -66,7 +66,11 @@ mod tests {
             trace_header: None,
         };
         let text = event.envelope(&Scope::default()).to_string();
-        let expected = r#"{"version":"0","id":"i","detail-type":"t","source":"aws.synthetics","account":"123456789012","time":"1970-01-01T00:00:01Z","region":"us-east-1","resources":[],"detail":{"a":1}}"#;
+        let expected = concat!(
+            r#"{"version":"0","id":"i","detail-type":"t","source":"aws.synthetics","#,
+            r#""account":"123456789012","time":"1970-01-01T00:00:01Z","region":"us-east-1","#,
+            r#""resources":[],"detail":{"a":1}}"#,
+        );
         assert_eq!(text, expected);
     }
 }

@@ -174,7 +174,10 @@ macro_rules! standard_units {
         /// The units that a metric can be in.
         ///
         /// Source: CloudWatch API Reference, `StandardUnit`.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(
+            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize,
+            Deserialize,
+        )]
         #[expect(missing_docs, reason = "each variant is the unit it names")]
         pub enum StandardUnit {
             #[default]
