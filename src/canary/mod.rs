@@ -1,2 +1,14 @@
-//! Canary files: syntax with spans, validation, definitions, assertions, schedules, run events
-//! and reports.
+//! Canary files and what comes of running them, as data.
+//!
+//! Main types: [`Canary`](definition::Canary), what a file defines; [`RunEvent`](event::RunEvent),
+//! what happens during a run; [`RunReport`](report::RunReport), what is left of it. Everything here
+//! is pure: files are read by `cli` and `monitor`, runs are made by `runner`, shown by `report`.
+
+pub mod action;
+pub mod assertion;
+pub mod definition;
+pub mod event;
+pub mod observation;
+pub mod page;
+pub mod report;
+pub mod secret;

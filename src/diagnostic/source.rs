@@ -43,7 +43,7 @@ impl From<Range<usize>> for Span {
 }
 
 /// A place for people: 1-based line and column; columns count characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Location {
     /// 1-based line.
     pub line: usize,
