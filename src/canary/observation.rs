@@ -1,6 +1,6 @@
 //! What a probe saw. Observing and judging are two things: nothing here says right or wrong.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
