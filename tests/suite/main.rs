@@ -1,0 +1,3 @@
+//! What needs the whole library: one binary, one file a topic.
+
+mod demo;
