@@ -1,1 +1,3 @@
 //! Statistics, metric math, Insights, filter patterns and trace filters: parse, plan, compute.
+
+pub mod statistic;
