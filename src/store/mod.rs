@@ -20,7 +20,7 @@
 //!
 //! store.logs()
 //!   create_group(&Scope, &str).await   delete_group   create_stream(&Scope, group, stream)
-//!   delete_stream   set_retention(&Scope, group, Option<u32 /*days*/>)  -> Result<Lsn, AppendError>
+//!   delete_stream   set_retention(&Scope, group, Option<u32>)  -> Result<Lsn, AppendError>
 //!     (Conflict when it exists, Missing when it does not; appending creates what is missing)
 //!   group(&Scope, &str) -> Option<LogGroup>     stream(&Scope, group, stream) -> Option<LogStream>
 //!   groups(&Scope, prefix, after: Option<&str>, limit) -> Vec<LogGroup>   (by name)

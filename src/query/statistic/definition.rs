@@ -118,45 +118,22 @@ fn extended(text: &str) -> Option<Statistic> {
 /// `10%:90%`, `:90%`, `10%:`, `150:1000`, `:0.5`, `1e3:`; never both sides blank, never mixed.
 fn bounds(text: &str) -> Option<Bounds> {
     let (low, high) = text.split_once(':')?;
-    let side = |text: &str| -> Option<Option<Side>> {
-        if text.is_empty() { Some(None) } else { Side::parse(text).map(Some) }
-    };
-    match (side(low)?, side(high)?) {
-        (None, None) => None,
-        (None | Some(Side::Percent(_)), None | Some(Side::Percent(_))) => {
-            let low = if low.is_empty() { 0.0 } else { percent(low.strip_suffix('%')?)? };
-            let high = if high.is_empty() { 100.0 } else { percent(high.strip_suffix('%')?)? };
-            (low < high).then_some(Bounds::Percent { low, high })
-        }
-        (low, high) => {
-            let (low, high) = (absolute(low)?, absolute(high)?);
-            let ordered = low.zip(high).is_none_or(|(low, high)| low < high);
-            ordered.then_some(Bounds::Absolute { low, high })
-        }
+    if low.is_empty() && high.is_empty() {
+        return None;
     }
+    if text.contains('%') {
+        let low = side(low, |text| percent(text.strip_suffix('%')?))?.unwrap_or(0.0);
+        let high = side(high, |text| percent(text.strip_suffix('%')?))?.unwrap_or(100.0);
+        return (low < high).then_some(Bounds::Percent { low, high });
+    }
+    let (low, high) = (side(low, number)?, side(high, number)?);
+    let ordered = low.zip(high).is_none_or(|(low, high)| low < high);
+    ordered.then_some(Bounds::Absolute { low, high })
 }
 
-#[derive(Clone, Copy)]
-enum Side {
-    Percent(f64),
-    Absolute(f64),
-}
-
-impl Side {
-    fn parse(text: &str) -> Option<Self> {
-        match text.strip_suffix('%') {
-            Some(digits) => percent(digits).map(Self::Percent),
-            None => number(text).map(Self::Absolute),
-        }
-    }
-}
-
-fn absolute(side: Option<Side>) -> Option<Option<f64>> {
-    match side {
-        None => Some(None),
-        Some(Side::Absolute(value)) => Some(Some(value)),
-        Some(Side::Percent(_)) => None,
-    }
+/// `Some(None)` for a blank side, `None` for one that `read` refuses.
+fn side(text: &str, read: impl Fn(&str) -> Option<f64>) -> Option<Option<f64>> {
+    if text.is_empty() { Some(None) } else { read(text).map(Some) }
 }
 
 /// 0 to 100 with at most ten decimals.
