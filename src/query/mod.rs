@@ -1,3 +1,4 @@
 //! Statistics, metric math, Insights, filter patterns and trace filters: parse, plan, compute.
 
+pub mod filter_pattern;
 pub mod statistic;
