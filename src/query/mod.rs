@@ -1,4 +1,5 @@
 //! Statistics, metric math, Insights, filter patterns and trace filters: parse, plan, compute.
 
 pub mod filter_pattern;
+pub mod metric_math;
 pub mod statistic;

@@ -91,10 +91,7 @@ impl Columns {
     }
 
     /// Each field with its 1-based position and its column; `None` when the counts do not fit.
-    fn pair<'c, 'm>(
-        &'c self,
-        fields: &[&'m str],
-    ) -> Option<Vec<(usize, Option<&'c Column>, &'m str)>> {
+    fn pair<'c, 'm>(&'c self, fields: &[&'m str]) -> Option<Vec<Paired<'c, 'm>>> {
         let named = self.before.len() + self.after.len();
         let fits = if self.ellipsis { fields.len() >= named } else { fields.len() == named };
         if !fits {
@@ -136,6 +133,9 @@ impl Column {
         Ok(Self { name, condition })
     }
 }
+
+/// A field's 1-based position, its column where it has one, and its text.
+type Paired<'c, 'm> = (usize, Option<&'c Column>, &'m str);
 
 const DEPTH_MAX: usize = 32;
 
