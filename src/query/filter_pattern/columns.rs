@@ -161,10 +161,12 @@ type Inner = fn(
     usize,
 ) -> Result<Option<Condition>, FilterPatternError>;
 
+type Join = fn(Vec<Condition>) -> Condition;
+
 fn joined(
     cursor: &mut Cursor<'_>,
     name: &mut Option<String>,
-    (sign, inner, join): (&str, Inner, fn(Vec<Condition>) -> Condition),
+    (sign, inner, join): (&str, Inner, Join),
     depth: usize,
 ) -> Result<Option<Condition>, FilterPatternError> {
     let mut first = inner(cursor, name, depth)?;
