@@ -1,7 +1,7 @@
 //! Metric math: expressions over time series.
 //!
-//! Main types: [`Expression`], parsed once, and [`Inputs`], the series it may refer to, already read
-//! at one period. It reads no store: the caller asks [`Expression::references`] and
+//! Main types: [`Expression`], parsed once, and [`Inputs`], the series it may refer to, already
+//! read at one period. It reads no store: the caller asks [`Expression::references`] and
 //! [`Expression::searches`] what to read first.
 //!
 //! Differs: anomaly bands, Contributor Insights, service quotas, Performance Insights and Lambda
