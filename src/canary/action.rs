@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::assertion::Predicate;
-use super::definition::Text;
 use super::page::BrowserStep;
+use super::template::{TemplateValue, Text};
 
 /// What a step does, by protocol.
 #[derive(Clone, Debug)]
@@ -52,6 +50,8 @@ pub struct HttpAction {
     pub client_certificate: Option<(Text, Text)>,
     /// Version to insist on: `1.1`, `2`.
     pub version: Option<HttpVersion>,
+    /// URL of a proxy; the environment's is never used.
+    pub proxy: Option<Text>,
 }
 
 /// HTTP versions that can be insisted on.
@@ -70,7 +70,7 @@ pub enum HttpBody {
     /// A text as it is.
     Text(Text),
     /// JSON; texts in it may hold templates. Sets the content type.
-    Json(Value),
+    Json(TemplateValue),
     /// A form, URL-encoded. Sets the content type.
     Form(Vec<(Arc<str>, Text)>),
     /// The content of a file, relative to the canary's folder.

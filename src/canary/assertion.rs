@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use regex::Regex;
-use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::definition::Text;
+use super::json_schema::JsonSchema;
 use super::observation::Phase;
+use super::template::{TemplateValue, Text};
 use crate::diagnostic::Span;
 
 /// One predicate over one observable, with where it stands in the canary file.
@@ -95,11 +95,11 @@ pub enum CertificateField {
 #[derive(Clone, Debug)]
 pub enum Predicate {
     /// It is this value. Strings may hold templates.
-    Equals(Operand),
+    Equals(TemplateValue),
     /// The inner predicate does not hold.
     Not(Box<Predicate>),
     /// A text holds this text; a list or JSON holds this value.
-    Contains(Operand),
+    Contains(TemplateValue),
     /// A text starts with this.
     StartsWith(Text),
     /// A text ends with this.
@@ -113,7 +113,7 @@ pub enum Predicate {
     /// It lies between the two, ends included.
     Between(Quantity, Quantity),
     /// It is one of these.
-    OneOf(Vec<Operand>),
+    OneOf(Vec<TemplateValue>),
     /// It is there (`true`) or it is not.
     Exists(bool),
     /// It is of this JSON type: `number`, `string`, `boolean`, `list`, `object`, `null`.
@@ -123,21 +123,11 @@ pub enum Predicate {
     /// How many nodes were selected fulfils the inner predicate.
     Count(Box<Predicate>),
     /// It is valid under this JSON Schema.
-    Schema(Value),
+    Schema(JsonSchema),
     /// A status of this class: 2 for `2xx`.
     StatusClass(u16),
     /// All of these hold.
     All(Vec<Predicate>),
-}
-
-/// A literal to compare with; texts in it may hold templates.
-#[derive(Clone, Debug)]
-pub enum Operand {
-    /// A text with templates, rendered before the comparison. A text that is wholly one template
-    /// keeps the type of its value.
-    Text(Text),
-    /// Any other JSON value.
-    Value(Value),
 }
 
 /// A number with the unit it was written in.

@@ -12,19 +12,9 @@ use serde_json_path::JsonPath;
 
 use super::action::Action;
 use super::assertion::{Assertion, CertificateField};
-use super::report::Verdict;
+use super::report::{FileLocation, Verdict};
+use super::template::{TemplateValue, Text};
 use crate::diagnostic::{SourceFile, Span};
-
-/// A text with templates, as written. Parsed by `canary::template`.
-///
-/// Plain texts hold no template and are the common case.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Text {
-    /// As written.
-    pub source: Arc<str>,
-    /// Where it stands.
-    pub span: Span,
-}
 
 /// One canary: what a file, or one entry of it, defines.
 #[derive(Clone, Debug)]
@@ -49,26 +39,75 @@ pub struct Canary {
     /// Words to select canaries by.
     pub tags: Vec<Arc<str>>,
     /// Variables, in order; later ones may use earlier ones.
-    pub variables: Vec<(Arc<str>, Operandable)>,
+    pub variables: Vec<Variable>,
     /// Names of the secrets it may use.
     pub secrets: Vec<SecretDeclaration>,
-    /// Combinations: one run for each.
-    pub matrix: BTreeMap<Arc<str>, Vec<Value>>,
+    /// One run for each: the combinations of the matrix, or the rows of a file. Never empty; a
+    /// canary without either has one empty combination.
+    pub combinations: Vec<Combination>,
     /// Whether connections may be reused inside a run.
     pub connections: ConnectionReuse,
+    /// What its browser pretends to be.
+    pub browser: BrowserSettings,
     /// What it does.
     pub body: CanaryBody,
     /// Its alarms.
     pub alarms: Vec<AlarmDeclaration>,
 }
 
-/// A variable's value: a literal, or a text with templates.
+/// Parameters of one run: the values of a matrix's keys, or the columns of a row.
+pub type Combination = BTreeMap<Arc<str>, Value>;
+
+/// A variable of a canary.
 #[derive(Clone, Debug)]
-pub enum Operandable {
-    /// Rendered when the run starts.
-    Text(Text),
-    /// As it is.
-    Value(Value),
+pub struct Variable {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its value, rendered when the run starts. `null` means that the caller has to give one; any
+    /// other literal also says of which type a given one is.
+    pub value: TemplateValue,
+    /// Where its name stands.
+    pub span: Span,
+}
+
+/// What the browser of a canary pretends to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BrowserSettings {
+    /// Width of the viewport, in CSS pixels.
+    pub width: u32,
+    /// Height of the viewport, in CSS pixels.
+    pub height: u32,
+    /// Device pixels a CSS pixel.
+    pub scale: f64,
+    /// Language and region, `en-US`.
+    pub locale: Arc<str>,
+    /// IANA name of the time zone that pages see.
+    pub timezone: Arc<str>,
+    /// Whether pages that ask are told that dark is preferred.
+    pub colour_scheme: ColourScheme,
+}
+
+impl Default for BrowserSettings {
+    fn default() -> Self {
+        Self {
+            width: 1280,
+            height: 720,
+            scale: 1.0,
+            locale: "en-US".into(),
+            timezone: "UTC".into(),
+            colour_scheme: ColourScheme::Light,
+        }
+    }
+}
+
+/// What `prefers-color-scheme` answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the two schemes")]
+pub enum ColourScheme {
+    #[default]
+    Light,
+    Dark,
 }
 
 /// A schedule expression that parses, with where it stands.
@@ -150,10 +189,15 @@ pub enum CanaryBody {
 pub struct Step {
     /// Its name, unique in the canary.
     pub name: Arc<str>,
+    /// The file it stands in: the canary's own, or one that it uses. All spans of the step count
+    /// in it.
+    pub source: SourceFile,
     /// Where it stands.
     pub span: Span,
-    /// How long it may take; never past the run's own deadline.
+    /// How long it may take, all tries together; never past the run's own deadline.
     pub timeout: Option<Duration>,
+    /// Whether and when the step alone is tried again; each try does the action anew.
+    pub retry: RetryPolicy,
     /// When it runs although an earlier step failed.
     pub role: StepRole,
     /// What it does.
@@ -164,6 +208,13 @@ pub struct Step {
     pub capture: Vec<Capture>,
     /// Metrics, log lines and annotations it emits when it passed.
     pub emit: Emit,
+}
+
+impl Step {
+    /// The line and column of `span` in the step's file.
+    pub fn locate(&self, span: Span) -> FileLocation {
+        FileLocation::of(&self.source, span)
+    }
 }
 
 /// When a step runs.
@@ -248,7 +299,9 @@ pub struct AlarmDeclaration {
     /// Its name; `Synthetics-Alarm-<canary>-<n>` unless given.
     pub name: Option<Arc<str>>,
     /// `SuccessPercent < 100 for 2 of 3 periods of 1m`.
-    pub when: Text,
+    pub when: Arc<str>,
+    /// Where the condition's text stands.
+    pub span: Span,
     /// How periods without data count.
     pub missing: MissingData,
     /// Names of notification channels.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::assertion::{CertificateField, Predicate};
-use super::definition::Text;
+use super::template::Text;
 use crate::diagnostic::Span;
 
 /// One page action with its place and its time limit.

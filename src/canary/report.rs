@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::observation::{CertificateObservation, Timings};
-use crate::diagnostic::Location;
+use crate::diagnostic::{SourceFile, Span};
 use crate::telemetry::{MetricDatum, TraceId};
 use crate::time::Timestamp;
 
@@ -20,6 +20,31 @@ pub struct RunId(pub Arc<str>);
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// A place in a canary file, or in one that it uses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileLocation {
+    /// The file's name, as it is printed.
+    pub file: Arc<str>,
+    /// 1-based line.
+    pub line: usize,
+    /// 1-based column, in characters.
+    pub column: usize,
+}
+
+impl FileLocation {
+    /// Where `span` begins in `file`.
+    pub fn of(file: &SourceFile, span: Span) -> Self {
+        let at = file.location(span.start);
+        Self { file: file.name().into(), line: at.line, column: at.column }
+    }
+}
+
+impl fmt::Display for FileLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
 }
 
@@ -102,7 +127,7 @@ pub struct Failure {
     /// The assertions that did not hold, in the order of the file.
     pub assertions: Vec<FailedAssertion>,
     /// Where in the canary file.
-    pub location: Option<Location>,
+    pub location: Option<FileLocation>,
     /// Further detail, several lines: what stood in the way, the script's trace.
     pub detail: Option<String>,
 }
@@ -121,7 +146,7 @@ pub struct FailedAssertion {
     /// A line-by-line difference, for long texts and JSON.
     pub diff: Option<String>,
     /// Where in the canary file.
-    pub location: Option<Location>,
+    pub location: Option<FileLocation>,
 }
 
 /// How a step ended.
@@ -235,7 +260,7 @@ pub struct StepReport {
     /// Its name.
     pub name: Arc<str>,
     /// Where it stands in the canary file.
-    pub location: Option<Location>,
+    pub location: Option<FileLocation>,
     /// When it began.
     pub started: Timestamp,
     /// How long it took, by the monotonic clock.
