@@ -2,9 +2,9 @@
 //!
 //! Main types: [`Text`], a text whose templates were parsed when its file was; [`TemplateValue`],
 //! a JSON value with such texts in it; [`TemplateContext`], what templates may look up. Rendering
-//! is one pass over a typed tree: what a template yields is never looked at for templates again. There
-//! are no loops, no conditions, no files and no processes; environment, secrets, time and chance
-//! come in through the context, so that rendering is pure.
+//! is one pass over a typed tree: what a template yields is never looked at for templates again.
+//! There are no loops, no conditions, no files and no processes; environment, secrets, time and
+//! chance come in through the context, so that rendering is pure.
 //!
 //! ```text
 //! text        = { literal | "{{" expression "}}" }
