@@ -1,1 +1,40 @@
-//! Alarm definitions and their evaluation.
+//! Alarm rules: what an alarm is, and which state its datapoints put it in.
+//!
+//! Main types: [`MetricAlarm`] and [`EvaluationWindow`], joined by [`evaluate`]; [`CompositeAlarm`]
+//! over other alarms; [`Condition`], the one-line form of canary files. Everything here is a pure
+//! function of its arguments: fetching datapoints, storing states and running actions belong to
+//! `monitor`, wire protocols to `api`.
+
+mod composite;
+mod condition;
+mod definition;
+mod evaluate;
+mod event;
+mod fault;
+mod history;
+mod put;
+mod reason;
+mod rule;
+mod rule_parser;
+mod state;
+mod suppression;
+mod window;
+mod wording;
+
+pub use composite::{ActionsSuppressor, CompositeAlarm, PutCompositeAlarm, find_cycle};
+pub use condition::{Condition, ConditionAlarm};
+pub use definition::{
+    AlarmActions, AlarmOrigin, ComparisonOperator, LowSampleCount, Metric, MetricAlarm,
+    MetricDataQuery, MetricStat, SingleMetric, Statistic, Tag, Threshold, TreatMissingData,
+    Watched,
+};
+pub use evaluate::{Basis, Evaluation, evaluate};
+pub use event::{AlarmRef, state_change_event};
+pub use fault::{AlarmFault, Constraint, FaultCode, Must, QueriesFault};
+pub use history::{ActionOutcome, AlarmType, ConfigurationChange, HistoryItem, HistoryItemType};
+pub use put::PutMetricAlarm;
+pub use rule::{AlarmRule, StateTerm};
+pub use rule_parser::RuleFault;
+pub use state::{AlarmState, StateTransition, StateValue, UnknownState};
+pub use suppression::{HeldActions, Suppression, SuppressionChange, SuppressionStep};
+pub use window::{Band, Datapoint, EvaluationWindow};
