@@ -1,3 +1,6 @@
 //! What needs the whole library: one binary, one file a topic.
 
+mod cli;
 mod demo;
+mod golden;
+mod program;

@@ -1,0 +1,92 @@
+//! The command line, called as a user calls it.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use rustix::process::Signal;
+
+use crate::golden;
+use crate::program::{Server, coalmine, run, run_in};
+
+#[test]
+fn help_texts_are_as_reviewed() {
+    for (arguments, file) in [
+        (&["-h"][..], "tests/ui/cli/help-short.txt"),
+        (&["--help"], "tests/ui/cli/help-long.txt"),
+        (&["demo", "--help"], "tests/ui/cli/help-demo.txt"),
+        (&["doctor", "--help"], "tests/ui/cli/help-doctor.txt"),
+        (&["new", "--help"], "tests/ui/cli/help-new.txt"),
+    ] {
+        let finished = run(arguments);
+        assert_eq!((finished.code, finished.err.as_str()), (0, ""), "{arguments:?}");
+        golden::check(file, &finished.out);
+    }
+}
+
+#[test]
+fn a_wrong_flag_ends_with_2_and_guesses_what_was_meant() {
+    let finished = run(&["demo", "--lisen", "0"]);
+    assert_eq!(finished.code, 2);
+    assert!(finished.err.contains("--listen"), "{}", finished.err);
+    assert_eq!(finished.out, "");
+}
+
+#[test]
+fn faults_of_the_configuration_file_are_all_reported_in_the_form_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "colour = \"never\"\n[demo]\nlisen = \"1\"\nslow-by = \"x\"\n";
+    std::fs::write(folder.path().join("coalmine.toml"), text).unwrap();
+    let finished = run_in(folder.path(), &["demo", "--message-format", "human"]);
+    assert_eq!(finished.code, 2);
+    golden::check("tests/ui/cli/config-faults.txt", &finished.err);
+    let finished = run_in(folder.path(), &["demo", "--message-format", "json"]);
+    let lines: Vec<serde_json::Value> =
+        finished.err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((lines.len(), &lines[1]["code"]), (3, &"unknown-key".into()));
+}
+
+#[test]
+fn every_setting_is_printed_with_its_origin() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("coalmine.toml"), "[demo]\nslow-by = \"9s\"\n").unwrap();
+    let mut command = coalmine(folder.path(), &["demo", "--listen", "0", "--print-config"]);
+    let output = command.env("COALMINE_COLOR", "never").output().unwrap();
+    golden::check("tests/ui/cli/print-config.txt", &String::from_utf8(output.stdout).unwrap());
+}
+
+#[test]
+fn a_new_canary_is_written_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["new", "front", "--url", "http://127.0.0.1:1/"];
+    let finished = run_in(folder.path(), &arguments);
+    assert_eq!((finished.code, finished.out.as_str()), (0, "canaries/front.yaml\n"));
+    let text = std::fs::read_to_string(folder.path().join("canaries/front.yaml")).unwrap();
+    assert!(text.contains("default('http://127.0.0.1:1')"), "{text}");
+    assert_eq!(run_in(folder.path(), &arguments).code, 2);
+}
+
+#[test]
+fn the_demo_says_where_it_is_and_ends_as_it_is_told() {
+    for (signal, code) in [(Signal::TERM, 0), (Signal::INT, 130)] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start(coalmine(folder.path(), &["demo", "--listen", "0"]));
+        let address = server.ready_text("url").strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
+        server.signal(signal);
+        assert_eq!(server.wait(), code, "{signal:?}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_a_way_out() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let finished = run(&["demo", "--listen", &address]);
+    assert_eq!(finished.code, 4);
+    assert!(finished.err.contains(&format!("cannot listen on {address}")), "{}", finished.err);
+    assert!(finished.err.contains("hint: "), "{}", finished.err);
+}
