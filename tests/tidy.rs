@@ -26,6 +26,7 @@ const WITHIN_A_LAYER: &[(&str, &str)] = &[
     ("canary", "query"),
     ("canary", "visual"),
     ("canary", "alarm"),
+    ("pattern", "query"),
     ("monitor", "bus"),
     ("cli", "config"),
 ];

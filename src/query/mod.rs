@@ -3,3 +3,4 @@
 pub mod filter_pattern;
 pub mod metric_math;
 pub mod statistic;
+pub mod wildcard;
