@@ -28,7 +28,7 @@ pub struct EventPattern {
 
 /// Why a text is no event pattern.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("Event pattern is not valid. Reason: {reason}")]
+#[error("invalid event pattern: {reason}")]
 pub struct PatternError {
     /// What is wrong.
     pub reason: PatternFault,
@@ -51,19 +51,19 @@ pub enum PatternFault {
     #[error("the pattern is longer than {0} characters")]
     TooLong(usize),
     /// An object without fields.
-    #[error("Empty objects are not allowed")]
+    #[error("empty objects are not allowed")]
     EmptyObject,
     /// An array without values.
-    #[error("Empty arrays are not allowed")]
+    #[error("empty arrays are not allowed")]
     EmptyArray,
     /// A field's value is neither an object nor an array.
     #[error("\"{0}\" must be an object or an array")]
     NotAnArray(String),
     /// An operator that does not exist.
-    #[error("Unrecognized match type {0}")]
+    #[error("unrecognized match type {0}")]
     UnknownOperator(String),
     /// An operator object with several keys.
-    #[error("Only one key allowed in match expression")]
+    #[error("only one key is allowed in a match expression")]
     SeveralOperators,
     /// An operator with an operand it does not take.
     #[error("{operator} must be {takes}")]
@@ -77,7 +77,7 @@ pub enum PatternFault {
     #[error("{0}")]
     Wildcard(&'static str),
     /// More combinations or a deeper nesting than allowed.
-    #[error("Rule is too complex")]
+    #[error("the rule is too complex")]
     TooComplex,
 }
 

@@ -288,11 +288,11 @@ fn wildcard(source: &str) -> Result<Wildcard, &'static str> {
     let mut chars = source.chars();
     while let Some(c) = chars.next() {
         let literal = match c {
-            '*' if after_star => return Err("Consecutive wildcard characters are not allowed"),
+            '*' if after_star => return Err("consecutive wildcard characters are not allowed"),
             '*' => None,
             '\\' => match chars.next() {
                 Some(escaped @ ('*' | '\\')) => Some(escaped),
-                _ => return Err("Invalid escape character in wildcard"),
+                _ => return Err("invalid escape character in wildcard"),
             },
             c => Some(c),
         };

@@ -34,7 +34,7 @@ pub enum TransformError {
     #[error("invalid JSON path for {0}")]
     Path(Box<str>),
     /// A placeholder without a path.
-    #[error("InputTemplate contains placeholder {0} which is not defined")]
+    #[error("the template's placeholder {0} is not defined")]
     Placeholder(Box<str>),
 }
 
