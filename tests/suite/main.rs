@@ -3,4 +3,12 @@
 mod cli;
 mod demo;
 mod golden;
+#[cfg(test)]
+mod hostile_http;
+#[cfg(test)]
+mod http_probe;
 mod program;
+#[cfg(test)]
+mod target;
+#[cfg(test)]
+mod tls_target;

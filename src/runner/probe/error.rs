@@ -143,7 +143,7 @@ pub enum TransferFault {
         fields_max: usize,
     },
     /// The body is longer than allowed.
-    #[error("sent a body of more than {bytes_max} bytes{}", if *.decoded { " when decoded" } else { "" })]
+    #[error("sent a body of more than {bytes_max} bytes{}", decoded_text(*.decoded))]
     BodyTooLarge {
         /// Bytes allowed.
         bytes_max: u64,
@@ -168,7 +168,7 @@ pub enum TransferFault {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum RedirectFault {
     /// There were more than allowed.
-    #[error("gave up after {limit} redirects{}", if *.is_loop { ": they go round in a circle" } else { "" })]
+    #[error("gave up after {limit} redirects{}", loop_text(*.is_loop))]
     TooMany {
         /// How many are allowed.
         limit: u32,
@@ -249,6 +249,14 @@ fn io_text(error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => "not permitted on this machine".to_owned(),
         _ => error.to_string().to_lowercase(),
     }
+}
+
+const fn decoded_text(is_decoded: bool) -> &'static str {
+    if is_decoded { " when decoded" } else { "" }
+}
+
+const fn loop_text(is_loop: bool) -> &'static str {
+    if is_loop { ": they go round in a circle" } else { "" }
 }
 
 fn beginning_text(beginning: &str) -> String {

@@ -48,6 +48,13 @@ pub struct TlsOptions {
     pub identity: Option<ClientIdentity>,
 }
 
+/// Who is spoken to, and how.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TlsPeer<'a> {
+    pub(super) host: &'a str,
+    pub(super) options: &'a TlsOptions,
+}
+
 /// A client certificate with its key.
 #[derive(Clone)]
 pub struct ClientIdentity(Arc<CertifiedKey>);
@@ -160,8 +167,7 @@ impl Network {
     pub(super) async fn handshake<S>(
         &self,
         stream: S,
-        host: &str,
-        options: &TlsOptions,
+        peer: TlsPeer<'_>,
         trail: &mut Trail,
         deadline: Deadline,
     ) -> Result<TlsStream<S>, ProbeError>
@@ -169,6 +175,7 @@ impl Network {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let roots = self.roots().await;
+        let TlsPeer { host, options } = peer;
         trail.enter(Phase::Tls);
         let name = options.server_name.as_deref().unwrap_or(host);
         let plain = name.trim_matches(['[', ']']).trim_end_matches('.');

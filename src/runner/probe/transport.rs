@@ -9,7 +9,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::error::{ProbeError, ProbeErrorKind};
 use super::network::Network;
-use super::tls_client::TlsOptions;
+use super::tls_client::{TlsOptions, TlsPeer};
 use super::trail::Trail;
 use crate::canary::observation::Phase;
 use crate::time::Deadline;
@@ -89,8 +89,8 @@ impl Network {
         match endpoint.tls {
             None => Ok(Transport::Plain(stream)),
             Some(options) => {
-                let host = endpoint.host;
-                let stream = self.handshake(stream, host, options, trail, deadline).await?;
+                let peer = TlsPeer { host: endpoint.host, options };
+                let stream = self.handshake(stream, peer, trail, deadline).await?;
                 Ok(Transport::Tls(Box::new(stream)))
             }
         }

@@ -30,8 +30,8 @@ pub(super) fn target(
 /// Turns a request into the one that follows a redirect.
 ///
 /// Source: WHATWG Fetch, "HTTP-redirect fetch": 301 and 302 turn POST into GET, 303 everything but
-/// GET and HEAD; headers of a lost body go with it. Credentials stay with their origin: every header
-/// marked sensitive is dropped when scheme, host or port change.
+/// GET and HEAD; headers of a lost body go with it. Credentials stay with their origin: every
+/// header marked sensitive is dropped when scheme, host or port change.
 pub(super) fn follow(request: &mut HttpRequest, status: StatusCode, to: Url) {
     let becomes_get = match status.as_u16() {
         301 | 302 => request.method == Method::POST,
