@@ -56,6 +56,7 @@ pub enum RunEventKind {
         /// Why.
         failure: Option<Box<Failure>>,
         /// When the next one starts.
+        #[serde(rename = "retry_in_ms", with = "crate::time::millis")]
         retry_in: Duration,
     },
     /// The run ended.
@@ -63,6 +64,7 @@ pub enum RunEventKind {
         /// How.
         outcome: RunOutcome,
         /// How long it took.
+        #[serde(rename = "elapsed_ms", with = "crate::time::millis")]
         elapsed: Duration,
         /// How many attempts were made.
         attempts: u32,

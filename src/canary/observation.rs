@@ -48,16 +48,22 @@ impl Phase {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timings {
     /// See [`Phase::Resolve`].
+    #[serde(rename = "resolve_ms", with = "crate::time::millis::optional", default)]
     pub resolve: Option<Duration>,
     /// See [`Phase::Connect`].
+    #[serde(rename = "connect_ms", with = "crate::time::millis::optional", default)]
     pub connect: Option<Duration>,
     /// See [`Phase::Tls`].
+    #[serde(rename = "tls_ms", with = "crate::time::millis::optional", default)]
     pub tls: Option<Duration>,
     /// See [`Phase::Send`].
+    #[serde(rename = "send_ms", with = "crate::time::millis::optional", default)]
     pub send: Option<Duration>,
     /// See [`Phase::Wait`].
+    #[serde(rename = "wait_ms", with = "crate::time::millis::optional", default)]
     pub wait: Option<Duration>,
     /// See [`Phase::Receive`].
+    #[serde(rename = "receive_ms", with = "crate::time::millis::optional", default)]
     pub receive: Option<Duration>,
 }
 
@@ -182,6 +188,7 @@ pub struct RedirectHop {
     /// Its `Location`.
     pub location: String,
     /// How long the hop took.
+    #[serde(rename = "elapsed_ms", with = "crate::time::millis")]
     pub elapsed: Duration,
 }
 

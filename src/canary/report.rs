@@ -237,6 +237,7 @@ pub struct ExchangeReport {
     /// When it began.
     pub started: Timestamp,
     /// From start to end.
+    #[serde(rename = "elapsed_ms", with = "crate::time::millis")]
     pub elapsed: Duration,
     /// Its phases.
     pub timings: Timings,
@@ -264,6 +265,7 @@ pub struct StepReport {
     /// When it began.
     pub started: Timestamp,
     /// How long it took, by the monotonic clock.
+    #[serde(rename = "elapsed_ms", with = "crate::time::millis")]
     pub elapsed: Duration,
     /// How it ended.
     pub outcome: StepOutcome,
@@ -294,6 +296,7 @@ pub struct AttemptReport {
     /// When it began.
     pub started: Timestamp,
     /// How long it took.
+    #[serde(rename = "elapsed_ms", with = "crate::time::millis")]
     pub elapsed: Duration,
     /// How it ended, by itself: never flaky.
     pub outcome: RunOutcome,

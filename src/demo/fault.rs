@@ -67,7 +67,7 @@ impl Fault {
             Self::Slow => "every page and every API call answers seconds late",
             Self::ServerError => "every API call answers 500 Internal Server Error",
             Self::WrongText => "headings say “undefined” where the search word belongs",
-            Self::MovedButton => "the “Add to cart” buttons stand above the price",
+            Self::MovedButton => "the “Add to cart” buttons stand at the top of their cards",
             Self::ChangedColour => "buttons and links are red instead of green",
             Self::ExpiredSession => "whoever logs in is a stranger again at the next request",
             Self::DroppedConnection => "connections close without an answer",

@@ -6,6 +6,7 @@
 
 mod clock;
 mod deadline;
+pub mod millis;
 mod period;
 mod timestamp;
 
