@@ -1,1 +1,21 @@
-//! Run events to terminal, files and annotations.
+//! Run events and reports, shown: on a terminal, as JSON lines, JUnit XML, TAP, GitHub annotations,
+//! Markdown and HTML.
+//!
+//! Main type: [`Reports`], which hands one stream of runs to several reporters, in the order the
+//! runs were planned in. Reporters observe; what they are shown they cannot change. Where the text
+//! goes (which file, which stream) is the business of `cli`.
+
+mod failure;
+mod fan;
+mod github;
+mod json;
+mod junit;
+mod kind;
+mod tally;
+mod terminal;
+mod untrusted;
+
+pub use fan::{ReportError, Reports};
+pub use kind::{ReportKind, UnknownReportKind};
+pub use tally::Tally;
+pub use terminal::{Detail, Liveness, TerminalReporter};

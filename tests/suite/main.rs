@@ -9,6 +9,8 @@ mod hostile_http;
 mod http_probe;
 mod program;
 #[cfg(test)]
+mod report;
+#[cfg(test)]
 mod target;
 #[cfg(test)]
 mod tls_target;

@@ -1,0 +1,50 @@
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// The kinds of reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReportKind {
+    /// For people: a line a run, and what went wrong.
+    Terminal,
+    /// One JSON object a line: every event, every run, a summary.
+    Json,
+    /// JUnit XML, as most CI systems read it.
+    Junit,
+    /// Annotations on the lines of a pull request at GitHub.
+    Github,
+}
+
+/// A text that names no kind of report.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("no such kind of report; there are terminal, json, junit and github")]
+pub struct UnknownReportKind;
+
+impl ReportKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Terminal, Self::Json, Self::Junit, Self::Github];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Terminal => "terminal",
+            Self::Json => "json",
+            Self::Junit => "junit",
+            Self::Github => "github",
+        }
+    }
+
+    /// Whether it may share a stream with the terminal report. GitHub picks its annotations out of
+    /// whatever stands around them; every other kind is a document of its own.
+    pub const fn can_share(self) -> bool {
+        matches!(self, Self::Terminal | Self::Github)
+    }
+}
+
+impl FromStr for ReportKind {
+    type Err = UnknownReportKind;
+
+    fn from_str(name: &str) -> Result<Self, UnknownReportKind> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or(UnknownReportKind)
+    }
+}
