@@ -7,7 +7,11 @@ mod golden;
 mod hostile_http;
 #[cfg(test)]
 mod http_probe;
+#[cfg(test)]
+mod notify;
 mod program;
+#[cfg(test)]
+mod receiver;
 #[cfg(test)]
 mod report;
 #[cfg(test)]
