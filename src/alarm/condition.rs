@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use super::put::{alarm_period, span_secs_max};
 use super::{
-    AlarmActions, AlarmOrigin, ComparisonOperator, MetricAlarm, SingleMetric, Statistic, Threshold,
+    AlarmActions, AlarmOrigin, ComparisonOperator, MetricAlarm, SingleMetric, Threshold,
     TreatMissingData, Watched,
 };
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
+use crate::query::statistic::Statistic;
 use crate::telemetry::{Dimensions, MetricId, StandardUnit};
 use crate::time::{Period, Timestamp};
 
@@ -113,7 +114,7 @@ impl Condition {
             },
             watched: Watched::Metric(SingleMetric {
                 metric,
-                statistic: self.statistic.clone(),
+                statistic: self.statistic.into(),
                 period: self.period,
                 unit: None,
             }),
@@ -186,7 +187,7 @@ impl<'a> Parser<'a> {
             );
             return Err(fault.help(format!("a condition is {GRAMMAR}")));
         }
-        let usual = known.map_or(Statistic::Average, |metric| metric.usual.clone());
+        let usual = known.map_or(Statistic::Average, |metric| metric.usual);
         let statistic = statistic.unwrap_or(usual);
         Ok(Condition {
             metric,
@@ -207,16 +208,14 @@ impl<'a> Parser<'a> {
         if follows.text.starts_with(['<', '>', '=', '!']) || follows.text == "of" {
             return None;
         }
-        let short = match word.text {
-            "min" => Some(Statistic::Minimum),
-            "max" => Some(Statistic::Maximum),
-            "avg" | "mean" => Some(Statistic::Average),
-            "count" => Some(Statistic::SampleCount),
-            _ => None,
+        let found = match word.text {
+            "min" | "minimum" => Statistic::Minimum,
+            "max" | "maximum" => Statistic::Maximum,
+            "avg" | "average" => Statistic::Average,
+            "sum" => Statistic::Sum,
+            "count" => Statistic::SampleCount,
+            other => other.parse().ok()?,
         };
-        let found = short
-            .or_else(|| Statistic::basic(word.text))
-            .or_else(|| Statistic::extended(word.text))?;
         self.at += 1;
         Some(found)
     }

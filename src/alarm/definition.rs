@@ -1,9 +1,11 @@
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::StateValue;
+use crate::query::statistic::{Statistic, StatisticError};
 use crate::telemetry::{Dimensions, MetricId, Scope, StandardUnit};
 use crate::time::{Period, TimeRange, Timestamp};
 
@@ -100,103 +102,52 @@ named! {
     }
 }
 
-/// Which statistic of a metric an alarm watches.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Statistic {
-    /// How many samples.
-    SampleCount,
-    /// Their mean.
-    Average,
-    /// Their sum.
-    Sum,
-    /// The smallest.
-    Minimum,
-    /// The largest.
-    Maximum,
-    /// `p99.9`, `tm90`, `TM(10%:90%)`, `IQM` and the like.
-    Extended(Arc<str>),
+/// A statistic under the name it was asked for by: `TM(:90%)` stays that, though it is `tm90`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct NamedStatistic {
+    name: Arc<str>,
+    statistic: Statistic,
 }
 
-impl Statistic {
-    /// The five that PutMetricAlarm takes as `Statistic`.
-    pub const BASIC: &[Self] =
-        &[Self::SampleCount, Self::Average, Self::Sum, Self::Minimum, Self::Maximum];
-
-    /// Its name on the wire.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::SampleCount => "SampleCount",
-            Self::Average => "Average",
-            Self::Sum => "Sum",
-            Self::Minimum => "Minimum",
-            Self::Maximum => "Maximum",
-            Self::Extended(name) => name,
-        }
+impl NamedStatistic {
+    /// Its name, as it was written.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    /// The basic statistic with that name, in any case.
-    pub fn basic(text: &str) -> Option<Self> {
-        Self::BASIC.iter().find(|statistic| statistic.as_str().eq_ignore_ascii_case(text)).cloned()
-    }
-
-    /// The extended statistic with that name.
-    ///
-    /// Source: CloudWatch User Guide, "CloudWatch statistics definitions".
-    pub fn extended(text: &str) -> Option<Self> {
-        is_extended(text).then(|| Self::Extended(text.into()))
-    }
-
-    /// The percentile it is, from 0 to 1.
-    pub fn percentile(&self) -> Option<f64> {
-        let Self::Extended(name) = self else { return None };
-        let percent: f64 = name.strip_prefix('p')?.parse().ok()?;
-        Some(percent / 100.0)
-    }
-
-    /// Whether it is one of the extended ones.
-    pub const fn is_extended(&self) -> bool {
-        matches!(self, Self::Extended(_))
+    /// How it is computed.
+    pub const fn statistic(&self) -> Statistic {
+        self.statistic
     }
 }
 
-impl fmt::Display for Statistic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+impl From<Statistic> for NamedStatistic {
+    fn from(statistic: Statistic) -> Self {
+        Self { name: statistic.to_string().into(), statistic }
     }
 }
 
-fn is_extended(text: &str) -> bool {
-    if text == "IQM" {
-        return true;
+impl FromStr for NamedStatistic {
+    type Err = StatisticError;
+
+    fn from_str(text: &str) -> Result<Self, StatisticError> {
+        Ok(Self { name: text.into(), statistic: text.parse()? })
     }
-    if let Some((name, bounds)) = text.split_once('(') {
-        let Some((low, high)) = bounds.strip_suffix(')').and_then(|both| both.split_once(':'))
-        else {
-            return false;
-        };
-        let absolute = |bound: &str| bound.is_empty() || bound.parse::<f64>().is_ok();
-        let percent =
-            |bound: &str| bound.is_empty() || bound.strip_suffix('%').is_some_and(is_percent);
-        let some = !(low.is_empty() && high.is_empty());
-        let bounds_fit = match name {
-            "PR" => absolute(low) && absolute(high),
-            "TM" | "TC" | "TS" | "WM" => {
-                (percent(low) && percent(high)) || (absolute(low) && absolute(high))
-            }
-            _ => false,
-        };
-        return some && bounds_fit;
-    }
-    ["p", "tm", "tc", "ts", "wm"]
-        .iter()
-        .any(|prefix| text.strip_prefix(prefix).is_some_and(is_percent))
 }
 
-fn is_percent(text: &str) -> bool {
-    // BOUND: AWS takes up to ten decimals.
-    let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-    let digits = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    digits && decimals <= 10 && text.parse::<f64>().is_ok_and(|p| (0.0..=100.0).contains(&p))
+impl TryFrom<String> for NamedStatistic {
+    type Error = StatisticError;
+
+    fn try_from(text: String) -> Result<Self, StatisticError> {
+        text.parse()
+    }
+}
+
+impl From<NamedStatistic> for String {
+    fn from(named: NamedStatistic) -> Self {
+        named.name.as_ref().to_owned()
+    }
 }
 
 /// What an alarm compares its datapoints with.
@@ -280,7 +231,7 @@ pub struct SingleMetric {
     /// The metric.
     pub metric: MetricId,
     /// Which statistic of it.
-    pub statistic: Statistic,
+    pub statistic: NamedStatistic,
     /// The width of a datapoint.
     pub period: Period,
     /// Only samples in this unit; a wrong unit leaves the alarm without data for ever.
@@ -478,7 +429,7 @@ impl MetricAlarm {
                     metric_name: "CPU".into(),
                     dimensions: Dimensions::none(),
                 },
-                statistic: Statistic::Average,
+                statistic: Statistic::Average.into(),
                 period: Period::MINUTE,
                 unit: None,
             }),
@@ -509,7 +460,7 @@ impl MetricAlarm {
 
     pub(crate) fn with_statistic(mut self, statistic: Statistic) -> Self {
         if let Watched::Metric(single) = &mut self.watched {
-            single.statistic = statistic;
+            single.statistic = statistic.into();
         }
         self
     }
@@ -561,40 +512,10 @@ mod tests {
     }
 
     #[test]
-    fn extended_statistics_are_the_published_forms() {
-        for text in [
-            "p0",
-            "p99",
-            "p99.9",
-            "p100",
-            "tm90",
-            "tc99",
-            "ts1.5",
-            "wm98",
-            "IQM",
-            "PR(:300)",
-            "PR(100:2000)",
-            "TM(10%:90%)",
-            "TM(150:1000)",
-            "TC(:0.5%)",
-            "WM(2%:)",
-        ] {
-            assert!(Statistic::extended(text).is_some(), "{text}");
-        }
-        for text in [
-            "",
-            "p",
-            "p101",
-            "P99",
-            "p-1",
-            "TM(:)",
-            "PR(1%:2%)",
-            "TM(1%:20)",
-            "median",
-            "pNaN",
-            "p1.00000000001",
-        ] {
-            assert_eq!(Statistic::extended(text), None, "{text}");
-        }
+    fn a_statistic_keeps_the_name_it_was_asked_for_by() {
+        let named: NamedStatistic = "TM(:90%)".parse().unwrap();
+        let stored = serde_json::to_string(&named).unwrap();
+        assert_eq!(stored, "\"TM(:90%)\"");
+        assert_eq!(serde_json::from_str::<NamedStatistic>(&stored).unwrap(), named);
     }
 }

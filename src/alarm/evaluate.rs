@@ -1,7 +1,8 @@
 use super::{
     ComparisonOperator, Datapoint, EvaluationWindow, LowSampleCount, MetricAlarm, StateValue,
-    Statistic, Threshold, TreatMissingData, Watched,
+    Threshold, TreatMissingData, Watched,
 };
+use crate::query::statistic::Statistic;
 
 /// What an evaluation came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,14 +149,12 @@ fn samples_min(alarm: &MetricAlarm) -> f64 {
     if alarm.low_sample_count != Some(LowSampleCount::Ignore) {
         return 0.0;
     }
-    let statistic = match &alarm.watched {
-        Watched::Metric(single) => Some(&single.statistic),
-        Watched::Queries { .. } => None,
-    };
-    match statistic.and_then(Statistic::percentile) {
+    let Watched::Metric(single) = &alarm.watched else { return 0.0 };
+    let Statistic::Percentile(percent) = single.statistic.statistic() else { return 0.0 };
+    match percent / 100.0 {
         // Rounded, because 10 / (1 - 0.99) is a little over 1,000 in binary.
-        Some(p) if (0.5..1.0).contains(&p) => (10.0 / (1.0 - p)).round(),
-        Some(p) if p > 0.0 && p < 0.5 => (10.0 / p).round(),
+        p if (0.5..1.0).contains(&p) => (10.0 / (1.0 - p)).round(),
+        p if p > 0.0 && p < 0.5 => (10.0 / p).round(),
         _ => 0.0,
     }
 }
@@ -273,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_percentile_of_too_few_samples_keeps_the_state_only_when_asked() {
-        let p99 = Statistic::extended("p99").unwrap();
+        let p99 = Statistic::Percentile(99.0);
         let mut alarm = MetricAlarm::example().with_periods(1, 1).with_statistic(p99);
         let state = |alarm: &MetricAlarm, samples| {
             let slots = vec![None, None, Some(Datapoint::new(9.0, samples))];

@@ -137,7 +137,7 @@ fn configuration(alarm: AlarmRef<'_>, key: &str) -> Value {
                         (&single.metric.namespace, &single.metric.metric_name),
                         &single.metric.dimensions,
                         single.period.as_secs(),
-                        single.statistic.as_str(),
+                        single.statistic.name(),
                     );
                     if let (Some(unit), Some(stat)) = (single.unit, stat.as_object_mut()) {
                         stat.insert("unit".into(), unit.as_str().into());

@@ -215,7 +215,7 @@ fn metric_form(alarm: &MetricAlarm, form: &mut Map<String, Value>) {
         Watched::Metric(single) => {
             form.insert("namespace".into(), single.metric.namespace.as_ref().into());
             form.insert("metricName".into(), single.metric.metric_name.as_ref().into());
-            form.insert("statistic".into(), single.statistic.as_str().into());
+            form.insert("statistic".into(), single.statistic.name().into());
             form.insert("period".into(), single.period.as_secs().into());
             let value_first = |d: &Dimension| json!({"value": d.value, "name": d.name});
             let dimensions: Vec<Value> = single.metric.dimensions.iter().map(value_first).collect();

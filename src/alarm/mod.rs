@@ -25,7 +25,7 @@ pub use composite::{ActionsSuppressor, CompositeAlarm, PutCompositeAlarm, find_c
 pub use condition::{Condition, ConditionAlarm};
 pub use definition::{
     AlarmActions, AlarmOrigin, ComparisonOperator, LowSampleCount, Metric, MetricAlarm,
-    MetricDataQuery, MetricStat, SingleMetric, Statistic, Tag, Threshold, TreatMissingData,
+    MetricDataQuery, MetricStat, NamedStatistic, SingleMetric, Tag, Threshold, TreatMissingData,
     Watched,
 };
 pub use evaluate::{Basis, Evaluation, evaluate};

@@ -8,7 +8,7 @@ use super::fault::{
 };
 use super::{
     AlarmActions, AlarmFault, AlarmOrigin, ComparisonOperator, Constraint, LowSampleCount,
-    MetricAlarm, MetricDataQuery, SingleMetric, Statistic, Tag, Threshold, TreatMissingData,
+    MetricAlarm, MetricDataQuery, NamedStatistic, SingleMetric, Tag, Threshold, TreatMissingData,
     Watched,
 };
 use crate::telemetry::{Dimensions, MetricId, StandardUnit};
@@ -132,7 +132,7 @@ impl PutMetricAlarm {
             Some(_) => {}
         }
         if let Some(text) = self.statistic.as_deref()
-            && !Statistic::BASIC.iter().any(|basic| basic.as_str() == text)
+            && basic(text).is_none()
         {
             push("statistic", Some(text.to_owned()), Must::BeIn(STATISTICS));
         }
@@ -175,8 +175,8 @@ impl PutMetricAlarm {
                 return Err(AlarmFault::Exclusive { one: "Statistic", other: EXTENDED_STATISTIC });
             }
             (None, None) => return Err(AlarmFault::Missing { parameter: "Statistic" }),
-            (Some(basic), None) => required("Statistic", Statistic::basic(basic))?,
-            (None, Some(text)) => known(EXTENDED_STATISTIC, text, Statistic::extended)?,
+            (Some(text), None) => required("Statistic", basic(text))?,
+            (None, Some(text)) => known(EXTENDED_STATISTIC, text, extended)?,
         };
         let seconds = required("Period", self.period)?;
         let seconds = u32::try_from(seconds).map_err(|_large| AlarmFault::Period)?;
@@ -219,7 +219,7 @@ impl PutMetricAlarm {
         };
         let value = known(LOW_SAMPLE_PARAMETER, text, LowSampleCount::parse)?;
         match watched {
-            Watched::Metric(single) if !single.statistic.is_extended() => {
+            Watched::Metric(single) if !single.statistic.statistic().is_extended() => {
                 Err(AlarmFault::Exclusive { one: LOW_SAMPLE_PARAMETER, other: "Statistic" })
             }
             _ => Ok(Some(value)),
@@ -311,6 +311,14 @@ fn known<T>(
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<T, AlarmFault> {
     parse(text).ok_or_else(|| AlarmFault::Unsupported { parameter, value: Arc::clone(text) })
+}
+
+fn basic(text: &str) -> Option<NamedStatistic> {
+    text.parse().ok().filter(|named: &NamedStatistic| !named.statistic().is_extended())
+}
+
+fn extended(text: &str) -> Option<NamedStatistic> {
+    text.parse().ok().filter(|named: &NamedStatistic| named.statistic().is_extended())
 }
 
 /// The longest window of an alarm on datapoints this wide, in seconds.

@@ -173,7 +173,7 @@ fn reason_data_of(
         if let Some(unit) = single.unit {
             data.insert("unit".into(), unit.as_str().into());
         }
-        data.insert("statistic".into(), single.statistic.as_str().into());
+        data.insert("statistic".into(), single.statistic.name().into());
     }
     data.insert("period".into(), alarm.period().as_secs().into());
     let recent = |of: fn(&Datapoint) -> Option<f64>| -> Value {

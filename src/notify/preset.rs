@@ -98,7 +98,10 @@ fn teams(notification: &Notification) -> Value {
 
 /// Source: Discord Developer Documentation, "Execute webhook", and its limits on embeds.
 fn discord(notification: &Notification) -> Value {
-    let field = |(name, value): (&'static str, String)| json!({"name": name, "value": cut(&value, FIELD_CHARACTERS_MAX), "inline": false});
+    let field = |(name, value): (&'static str, String)| {
+        let value = cut(&value, FIELD_CHARACTERS_MAX);
+        json!({"name": name, "value": value, "inline": false})
+    };
     let fields: Vec<Value> = notification.facts().into_iter().map(field).collect();
     let headline = notification.headline();
     json!({
