@@ -27,6 +27,52 @@ pub enum Action {
     Browser(Vec<BrowserStep>),
 }
 
+/// The protocols that actions speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the protocol it names")]
+pub enum Protocol {
+    Http,
+    Tcp,
+    Tls,
+    Dns,
+    Icmp,
+    WebSocket,
+    Grpc,
+    Browser,
+}
+
+impl Protocol {
+    /// The key of an action in a canary file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Dns => "dns",
+            Self::Icmp => "icmp",
+            Self::WebSocket => "websocket",
+            Self::Grpc => "grpc",
+            Self::Browser => "browser",
+        }
+    }
+}
+
+impl Action {
+    /// The protocol it speaks.
+    pub const fn protocol(&self) -> Protocol {
+        match self {
+            Self::Http(_) => Protocol::Http,
+            Self::Tcp(_) => Protocol::Tcp,
+            Self::Tls(_) => Protocol::Tls,
+            Self::Dns(_) => Protocol::Dns,
+            Self::Icmp(_) => Protocol::Icmp,
+            Self::WebSocket(_) => Protocol::WebSocket,
+            Self::Grpc(_) => Protocol::Grpc,
+            Self::Browser(_) => Protocol::Browser,
+        }
+    }
+}
+
 /// One HTTP request.
 #[derive(Clone, Debug)]
 pub struct HttpAction {

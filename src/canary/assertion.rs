@@ -38,8 +38,6 @@ pub enum Subject {
     Json(JsonPath),
     /// The text of what a CSS selector selects in an HTML body.
     Css(String),
-    /// The nodes an XPath selects in an XML or HTML body.
-    XPath(String),
     /// The length of the body, in bytes.
     Bytes,
     /// The SHA-256 of the body, hex.

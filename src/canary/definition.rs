@@ -245,8 +245,6 @@ pub struct Capture {
 pub enum CaptureSource {
     /// The node a JSON path selects; several become a list.
     Json(JsonPath),
-    /// The text an XPath selects.
-    XPath(Arc<str>),
     /// The text, or an attribute, of what a CSS selector selects.
     Css {
         /// The selector.

@@ -7,11 +7,21 @@
 pub mod action;
 pub mod assertion;
 pub mod definition;
+mod document;
 pub mod event;
 pub mod json_schema;
+pub mod load;
 pub mod observation;
 pub mod page;
 pub mod quantity;
+mod regex_limits;
 pub mod report;
+pub mod schema;
 pub mod secret;
 pub mod template;
+mod validate;
+
+pub use load::load;
+
+#[cfg(test)]
+mod load_tests;
