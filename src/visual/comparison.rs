@@ -1,0 +1,190 @@
+//! What a comparison says: numbers, areas with a verdict each, and one verdict for the page.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::changed::Bitmap;
+use super::options::{Mode, PixelHash};
+use super::shape::Rect;
+
+/// The result of comparing two pictures.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// What happened to the page as a whole.
+    pub verdict: PageVerdict,
+    /// Whether that passes under the options given.
+    pub outcome: Outcome,
+    /// What was measured.
+    pub mode: Mode,
+    /// Size of the approved picture.
+    pub baseline: Size,
+    /// Size of the picture taken now.
+    pub actual: Size,
+    /// Pixels that were looked at; masks are left out.
+    pub compared_pixels: u64,
+    /// Pixels that are not identical in place.
+    pub differing_pixels: u64,
+    /// Pixels that count: in perceptual mode those of areas that are not noise.
+    pub changed_pixels: u64,
+    /// `changed_pixels` in percent of `compared_pixels`.
+    pub percent: f64,
+    /// 1 for the same, towards 0 for nothing in common.
+    pub score: f64,
+    /// Areas in which the pictures differ, most important first.
+    pub regions: Vec<Region>,
+    /// Hash of the actual picture's pixels, when they had to be looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pixel_hash: Option<PixelHash>,
+    #[serde(skip)]
+    pub(super) mask: Bitmap,
+}
+
+impl Comparison {
+    /// True unless the outcome is a failure.
+    pub fn passes(&self) -> bool {
+        self.outcome != Outcome::Failed
+    }
+
+    pub(super) fn same(mode: Mode, size: Size) -> Self {
+        Self {
+            verdict: PageVerdict::Same,
+            outcome: Outcome::Passed,
+            mode,
+            baseline: size,
+            actual: size,
+            compared_pixels: size.pixels(),
+            differing_pixels: 0,
+            changed_pixels: 0,
+            percent: 0.0,
+            score: 1.0,
+            regions: Vec::new(),
+            pixel_hash: None,
+            mask: Bitmap::new(size.width as usize, size.height as usize),
+        }
+    }
+}
+
+/// Sides of a picture in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// Pixels from left to right.
+    pub width: u32,
+    /// Pixels from top to bottom.
+    pub height: u32,
+}
+
+impl Size {
+    /// Number of pixels.
+    pub fn pixels(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}x{}", self.width, self.height)
+    }
+}
+
+/// What happened to a page, mildest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PageVerdict {
+    /// Every pixel is the same.
+    Same,
+    /// These very pixels were accepted before.
+    Tolerated,
+    /// It differs as two renderings of one page differ.
+    Noise,
+    /// Something moved by at most one pixel.
+    Soft,
+    /// Something moved further; what it shows is the same.
+    Shift,
+    /// It shows something else.
+    Changed,
+}
+
+impl fmt::Display for PageVerdict {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Same => "same",
+            Self::Tolerated => "tolerated",
+            Self::Noise => "noise",
+            Self::Soft => "soft",
+            Self::Shift => "shift",
+            Self::Changed => "changed",
+        })
+    }
+}
+
+/// Whether a comparison passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Nothing to say.
+    Passed,
+    /// It passes, and a person may want to look.
+    Warned,
+    /// It fails.
+    Failed,
+}
+
+/// One area in which the pictures differ.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Region {
+    /// Where it lies in the actual picture; of zero height or width where something was removed.
+    pub area: Rect,
+    /// Where it lies in the baseline.
+    pub baseline: Rect,
+    /// What happened there.
+    #[serde(flatten)]
+    pub verdict: RegionVerdict,
+    /// Pixels that differ in it.
+    pub pixels: u64,
+    /// Largest difference in it, 0 to about 100; 2 is just visible.
+    pub difference: f32,
+    /// Selector of the element that owns it, where a sidecar names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+/// What happened in one area.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "verdict")]
+pub enum RegionVerdict {
+    /// It shows something else.
+    Content,
+    /// Its colour changed, its shapes did not.
+    Colour,
+    /// It lies elsewhere, by so many pixels to the right and down.
+    Moved {
+        /// Pixels to the right.
+        dx: f32,
+        /// Pixels down.
+        dy: f32,
+    },
+    /// Its shapes are drawn differently: another weight, slant or size.
+    Warped,
+    /// Rows or columns that the baseline does not have.
+    Inserted,
+    /// Rows or columns that only the baseline has.
+    Removed,
+    /// As two renderings of the same thing differ.
+    Noise,
+}
+
+impl RegionVerdict {
+    /// One word for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Content => "content",
+            Self::Colour => "colour",
+            Self::Moved { .. } => "moved",
+            Self::Warped => "warped",
+            Self::Inserted => "inserted",
+            Self::Removed => "removed",
+            Self::Noise => "noise",
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The verdict of a cluster: the only place that knows where noise ends.
+//!
+//! The numbers were set on `scripts/labelled_pairs.py --set tune` and are to be judged on pages
+//! that they were not set on.
+
+use super::cluster::Cluster;
+use super::comparison::RegionVerdict;
+use super::evidence::{Cell, Evidence, Move};
+use super::options::Sensitivity;
+use super::pair::Pair;
+use super::residual::residual;
+
+/// Where noise ends.
+#[derive(Clone, Copy, Debug)]
+struct Thresholds {
+    /// Mean difference from which an even change of colour is seen: three levels of grey.
+    tint: f32,
+    /// Largest difference from which a shape that no move explains is seen, if not by contrast.
+    shape: f32,
+}
+
+impl Thresholds {
+    fn of(sensitivity: Sensitivity) -> Self {
+        match sensitivity {
+            Sensitivity::Strict => Self { tint: 0.45, shape: 6.0 },
+            Sensitivity::Normal | Sensitivity::Layout => Self { tint: 0.9, shape: f32::INFINITY },
+        }
+    }
+}
+
+/// Share of the differences that a move must explain to be considered.
+const MOVE_EXPLAINS_MIN: f32 = 0.35;
+
+/// Share from which a move explains even differences that all point one way, as along one edge.
+const MOVE_IS_LIKELY: f32 = 0.5;
+
+/// Longest move that the linear fit can tell.
+const MOVE_MAX: f32 = 3.0;
+
+/// Moves shorter than this are how text and curves are rounded to pixels.
+const MOVE_IS_NOISE: f32 = 0.6;
+
+/// A cluster whose differences all point one way by this much has a new colour.
+const COHERENT: f32 = 0.85;
+
+/// Pixels that must have a new colour.
+const NEW_COLOUR_PIXELS_MIN: u32 = 12;
+
+/// Mean excess from which a colour is new: along an edge drawn otherwise it is near by.
+const NEW_COLOUR_EXCESS_MIN: f32 = 0.3;
+
+/// Cells with an even new colour that must be in a cluster of several colours.
+const EVEN_CELLS_MIN: usize = 3;
+
+/// One in so many cells of the cluster must be such.
+const EVEN_CELLS_SHARE: usize = 25;
+
+/// Pixels of a cell that must be changed to call it even.
+const EVEN_PIXELS_MIN: u32 = 48;
+
+/// Coherence of a cell that is even.
+const EVEN: f32 = 0.95;
+
+/// Foreign pixels that make a faint shape.
+const FOREIGN_MIN: u32 = 3;
+
+/// Decides what happened in a cluster.
+pub(super) fn judge(
+    cluster: &Cluster,
+    evidence: &Evidence,
+    pair: &Pair,
+    sensitivity: Sensitivity,
+) -> RegionVerdict {
+    let thresholds = Thresholds::of(sensitivity);
+    let sum = &cluster.sum;
+    let fit = sum.motion.fit();
+    let recoloured = is_recoloured(sum, thresholds) && fit.explained < MOVE_IS_LIKELY;
+    if recoloured || has_even_cells(cluster, evidence, thresholds) {
+        return if sum.strong > 0 && sum.coherence() < COHERENT {
+            RegionVerdict::Content
+        } else {
+            RegionVerdict::Colour
+        };
+    }
+    if is_considered(fit) {
+        return match residual(pair, cluster, evidence, fit).strong {
+            0 if sum.strong == 0 => RegionVerdict::Noise,
+            0 => moved(fit),
+            _ => RegionVerdict::Content,
+        };
+    }
+    let faint_shape = sum.foreign >= FOREIGN_MIN && sum.foreign * 2 > sum.visible;
+    match (sum.strong, sum.foreign) {
+        (0, _) if faint_shape || sum.distance_max >= thresholds.shape => RegionVerdict::Content,
+        (0, _) => RegionVerdict::Noise,
+        (strong, foreign) if foreign * WARPED_RATIO < strong => RegionVerdict::Warped,
+        _ => RegionVerdict::Content,
+    }
+}
+
+/// Strong differences per foreign pixel from which shapes were redrawn, not replaced.
+const WARPED_RATIO: u32 = 20;
+
+fn is_considered(fit: Move) -> bool {
+    fit.explained >= MOVE_EXPLAINS_MIN && fit.dx.abs().max(fit.dy.abs()) <= MOVE_MAX
+}
+
+fn moved(fit: Move) -> RegionVerdict {
+    if fit.dx.abs().max(fit.dy.abs()) <= MOVE_IS_NOISE {
+        return RegionVerdict::Noise;
+    }
+    let tenth = |distance: f32| (distance * 10.0).round() / 10.0;
+    RegionVerdict::Moved { dx: tenth(fit.dx), dy: tenth(fit.dy) }
+}
+
+fn is_recoloured(sum: &Cell, thresholds: Thresholds) -> bool {
+    let is_new = sum.excess >= NEW_COLOUR_EXCESS_MIN * sum.visible as f32;
+    is_new
+        && sum.coherence() >= COHERENT
+        && sum.mean() >= thresholds.tint
+        && sum.changed >= NEW_COLOUR_PIXELS_MIN
+}
+
+fn has_even_cells(cluster: &Cluster, evidence: &Evidence, thresholds: Thresholds) -> bool {
+    let is_even = |cell: &&Cell| {
+        cell.changed >= EVEN_PIXELS_MIN
+            && cell.coherence() >= EVEN
+            && cell.mean() >= thresholds.tint
+    };
+    let cells = cluster.cells.iter().filter_map(|(x, y)| evidence.cell(*x, *y));
+    cells.filter(is_even).count() >= EVEN_CELLS_MIN.max(cluster.cells.len() / EVEN_CELLS_SHARE)
+}
