@@ -9,6 +9,11 @@ mod hostile_http;
 mod http_probe;
 #[cfg(test)]
 mod notify;
+mod picture_bombs;
+#[cfg(test)]
+mod picture_drawing;
+#[cfg(test)]
+mod picture_verdicts;
 mod program;
 #[cfg(test)]
 mod receiver;
