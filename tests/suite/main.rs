@@ -9,6 +9,7 @@ mod hostile_http;
 mod http_probe;
 #[cfg(test)]
 mod notify;
+#[cfg(test)]
 mod picture_bombs;
 #[cfg(test)]
 mod picture_drawing;

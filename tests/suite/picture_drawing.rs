@@ -16,7 +16,7 @@ impl Page {
     /// A page with a heading bar and lines of marks that differ from each other, like text.
     pub(crate) fn with_text(width: u32, height: u32) -> Self {
         let mut page = Self::blank(width, height);
-        page.fill(0, 0, width, 24, INK);
+        page.fill([0, 0, width, 24], INK);
         let mut seed = 7_u32;
         for line in (40..height.saturating_sub(16)).step_by(18) {
             for column in (12..width - 24).step_by(9) {
@@ -27,7 +27,7 @@ impl Page {
         page
     }
 
-    pub(crate) fn fill(&mut self, x: u32, y: u32, width: u32, height: u32, rgb: [u8; 3]) {
+    pub(crate) fn fill(&mut self, [x, y, width, height]: [u32; 4], rgb: [u8; 3]) {
         for y in y..(y + height).min(self.0.height()) {
             for x in x..(x + width).min(self.0.width()) {
                 self.0.put_pixel(x, y, rgb.into());
@@ -41,10 +41,10 @@ impl Page {
             [(0, 0, 6, 1), (0, 0, 1, 5), (5, 0, 1, 5), (0, 4, 6, 1), (0, 5, 1, 5), (5, 5, 1, 5)];
         for (bit, (left, top, width, height)) in places.into_iter().enumerate() {
             if strokes & (1 << bit) != 0 {
-                self.fill(x + left, y + top, width, height, INK);
+                self.fill([x + left, y + top, width, height], INK);
             }
         }
-        self.fill(x, y + 9, 6, 1, INK);
+        self.fill([x, y + 9, 6, 1], INK);
     }
 
     /// The same page with `rows` of a colour put in at `y`, cut to its height.
@@ -53,7 +53,7 @@ impl Page {
         for (x, at, pixel) in self.0.enumerate_pixels() {
             pushed.0.put_pixel(x, if at < y { at } else { at + rows }, *pixel);
         }
-        pushed.fill(0, y, self.0.width(), rows, rgb);
+        pushed.fill([0, y, self.0.width(), rows], rgb);
         pushed
     }
 

@@ -38,10 +38,10 @@ fn equal_pixels_in_other_encodings_are_the_same() {
 #[test]
 fn one_other_letter_is_a_change_of_content_in_its_place() {
     let mut actual = page();
-    actual.fill(75, 58, 6, 10, [255; 3]);
+    actual.fill([75, 58, 6, 10], [255; 3]);
     actual.glyph(75, 58, 0b10_1010);
     let mut baseline = page();
-    baseline.fill(75, 58, 6, 10, [255; 3]);
+    baseline.fill([75, 58, 6, 10], [255; 3]);
     baseline.glyph(75, 58, 0b01_1101);
     let result = judged(&baseline, &actual);
     assert_eq!((result.verdict, result.outcome), (PageVerdict::Changed, Outcome::Failed));
@@ -52,9 +52,9 @@ fn one_other_letter_is_a_change_of_content_in_its_place() {
 #[test]
 fn a_full_stop_that_vanished_is_a_change() {
     let mut baseline = page();
-    baseline.fill(200, 30, 2, 2, INK);
+    baseline.fill([200, 30, 2, 2], INK);
     let mut actual = page();
-    actual.fill(200, 30, 2, 2, [255; 3]);
+    actual.fill([200, 30, 2, 2], [255; 3]);
     assert_eq!(judged(&baseline, &actual).verdict, PageVerdict::Changed);
 }
 
@@ -62,7 +62,7 @@ fn a_full_stop_that_vanished_is_a_change() {
 fn two_levels_of_grey_are_noise_and_four_are_a_colour() {
     let tinted = |level| {
         let mut page = page();
-        page.fill(0, 190, 240, 10, [level; 3]);
+        page.fill([0, 190, 240, 10], [level; 3]);
         page
     };
     assert_eq!(judged(&tinted(250), &tinted(248)).verdict, PageVerdict::Noise);
@@ -74,7 +74,7 @@ fn two_levels_of_grey_are_noise_and_four_are_a_colour() {
 fn a_highlight_that_went_to_the_next_row_is_seen() {
     let highlighted = |y| {
         let mut page = Page::blank(240, 200);
-        page.fill(0, y, 240, 20, [246, 248, 252]);
+        page.fill([0, y, 240, 20], [246, 248, 252]);
         page
     };
     assert_eq!(judged(&highlighted(40), &highlighted(60)).outcome, Outcome::Failed);
@@ -104,14 +104,14 @@ fn a_column_that_grew_does_not_mark_the_other_column() {
     let columns = |grown: u32| {
         let mut page = Page::with_text(240, 260);
         let text = Page::with_text(120, 230);
-        page.fill(120, 0, 120, 260, [255; 3]);
+        page.fill([120, 0, 120, 260], [255; 3]);
         for (x, y, pixel) in text.0.enumerate_pixels() {
             let y = if y < 54 { y } else { y + grown };
             if y < 260 {
                 page.0.put_pixel(120 + x, y, *pixel);
             }
         }
-        page.fill(120, 54, 120, grown, [255; 3]);
+        page.fill([120, 54, 120, grown], [255; 3]);
         page
     };
     let result = judged(&columns(0), &columns(11));
@@ -126,7 +126,7 @@ fn a_column_that_grew_does_not_mark_the_other_column() {
 fn a_badge_moved_by_three_pixels_is_a_shift() {
     let badge = |x| {
         let mut page = Page::blank(240, 200);
-        page.fill(x, 90, 60, 20, [220, 252, 231]);
+        page.fill([x, 90, 60, 20], [220, 252, 231]);
         for step in 0..5 {
             page.glyph(x + 8 + step * 9, 95, 13 * step + 21);
         }
@@ -140,7 +140,7 @@ fn a_badge_moved_by_three_pixels_is_a_shift() {
 #[test]
 fn masked_changes_are_not_seen_and_an_inverse_mask_sees_only_its_area() {
     let mut actual = page();
-    actual.fill(20, 100, 30, 30, [220, 38, 38]);
+    actual.fill([20, 100, 30, 30], [220, 38, 38]);
     let inside = Shape::Rect(Rect { x: 18, y: 98, width: 40, height: 40 });
     let outside = Shape::Rect(Rect { x: 100, y: 0, width: 100, height: 100 });
     let ignore =
@@ -159,7 +159,7 @@ fn masked_changes_are_not_seen_and_an_inverse_mask_sees_only_its_area() {
 fn layout_lets_content_change_but_nothing_move() {
     let layout = CompareOptions { sensitivity: Sensitivity::Layout, ..Default::default() };
     let mut recoloured = page();
-    recoloured.fill(20, 100, 30, 30, [220, 38, 38]);
+    recoloured.fill([20, 100, 30, 30], [220, 38, 38]);
     assert_eq!(judged_with(&page(), &recoloured, &layout).outcome, Outcome::Passed);
     let moved = page().pushed_down(30, 5, [255; 3]);
     assert_eq!(judged_with(&page(), &moved, &layout).outcome, Outcome::Failed);
@@ -169,7 +169,7 @@ fn layout_lets_content_change_but_nothing_move() {
 fn strict_warns_of_noise_and_fails_a_move_of_one_pixel() {
     let strict = CompareOptions { sensitivity: Sensitivity::Strict, ..Default::default() };
     let mut faint = page();
-    faint.fill(30, 180, 1, 1, [254; 3]);
+    faint.fill([30, 180, 1, 1], [254; 3]);
     let result = judged_with(&page(), &faint, &strict);
     assert_eq!((result.verdict, result.outcome), (PageVerdict::Noise, Outcome::Warned));
     let moved = page().pushed_down(30, 1, [255; 3]);
@@ -179,7 +179,7 @@ fn strict_warns_of_noise_and_fails_a_move_of_one_pixel() {
 #[test]
 fn accepted_pixels_are_tolerated() {
     let mut actual = page();
-    actual.fill(20, 100, 30, 30, [220, 38, 38]);
+    actual.fill([20, 100, 30, 30], [220, 38, 38]);
     let tolerated = [pixel_hash(&actual.png()).unwrap()].into();
     let options = CompareOptions { tolerated, ..Default::default() };
     let result = judged_with(&page(), &actual, &options);
@@ -189,7 +189,7 @@ fn accepted_pixels_are_tolerated() {
 #[test]
 fn max_diff_lets_small_changes_pass_with_a_warning() {
     let mut actual = page();
-    actual.fill(20, 100, 10, 10, [220, 38, 38]);
+    actual.fill([20, 100, 10, 10], [220, 38, 38]);
     let limit = |percent| CompareOptions { max_diff: Some(percent), ..Default::default() };
     let result = judged_with(&page(), &actual, &limit(0.3));
     assert_eq!((result.outcome, result.percent < 0.21), (Outcome::Warned, true));
@@ -200,7 +200,7 @@ fn max_diff_lets_small_changes_pass_with_a_warning() {
 fn percent_counts_visible_pixels_of_the_larger_picture() {
     let percent = |max_diff| CompareOptions { mode: Mode::Percent, max_diff, ..Default::default() };
     let mut actual = Page::blank(100, 100);
-    actual.fill(10, 10, 20, 10, [220, 38, 38]);
+    actual.fill([10, 10, 20, 10], [220, 38, 38]);
     let result = judged_with(&Page::blank(100, 100), &actual, &percent(Some(1.9)));
     assert_eq!((result.percent, result.outcome), (2.0, Outcome::Failed));
     let result = judged_with(&Page::blank(100, 100), &actual, &percent(Some(2.0)));
@@ -216,7 +216,7 @@ fn scores_fall_with_the_share_that_changed() {
         let mut little = page();
         little.glyph(12, 180, 63);
         let mut much = page();
-        much.fill(0, 60, 240, 100, INK);
+        much.fill([0, 60, 240, 100], INK);
         let (little, much) =
             (judged_with(&page(), &little, &options), judged_with(&page(), &much, &options));
         assert!(1.0 > little.score && little.score > much.score, "{mode}");
@@ -255,7 +255,7 @@ fn jpeg_and_webp_are_compared_with_png() {
 #[test]
 fn pictures_of_a_difference_have_the_size_of_the_actual_one() {
     let mut actual = page();
-    actual.fill(20, 100, 30, 30, [220, 38, 38]);
+    actual.fill([20, 100, 30, 30], [220, 38, 38]);
     let result = judged(&page(), &actual);
     let mask = mask_png(&result);
     let drawn = difference_png(&actual.png(), &result).unwrap();
