@@ -1,5 +1,8 @@
 //! What needs the whole library: one binary, one file a topic.
 
+mod browser;
+mod browser_leaks;
+mod browser_pages;
 mod cli;
 mod demo;
 mod golden;

@@ -1,0 +1,20 @@
+//! One run's page: found, acted on, looked at.
+//!
+//! Main type: [`BrowserSession`]. Values are rendered before they come here; judging what was seen
+//! is the business of `canary::assertion`.
+
+mod act;
+mod fault;
+mod keys;
+mod observe;
+mod ready;
+mod record;
+mod selector;
+mod session;
+
+pub use act::ActionLimit;
+pub use fault::PageFault;
+pub use observe::Observable;
+pub use record::{ConsoleMessage, PageExchange};
+pub use selector::{SelectBy, Selector};
+pub use session::BrowserSession;
