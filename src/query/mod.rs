@@ -1,6 +1,7 @@
 //! Statistics, metric math, Insights, filter patterns and trace filters: parse, plan, compute.
 
 pub mod filter_pattern;
+pub mod insights;
 pub mod metric_math;
 pub mod statistic;
 pub mod wildcard;
