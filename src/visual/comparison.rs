@@ -46,6 +46,34 @@ impl Comparison {
         self.outcome != Outcome::Failed
     }
 
+    /// One line for people: what happened, how much, and to how many areas.
+    pub fn summary(&self) -> String {
+        if self.mode == Mode::Ssim || self.mode == Mode::Hybrid {
+            return format!("{} score {:.4}", self.mode, self.score);
+        }
+        let mut parts = vec![self.verdict.to_string()];
+        if self.baseline != self.actual {
+            parts.push(format!("{} became {}", self.baseline, self.actual));
+        }
+        if self.changed_pixels > 0 {
+            parts.push(format!("{} pixels ({:.3} %)", self.changed_pixels, self.percent));
+        }
+        let counted = self.regions.iter().filter(|region| region.verdict != RegionVerdict::Noise);
+        let mut kinds: Vec<(&str, usize)> = Vec::new();
+        for name in counted.map(|region| region.verdict.name()) {
+            match kinds.iter_mut().find(|(kind, _)| *kind == name) {
+                Some((_, count)) => *count += 1,
+                None => kinds.push((name, 1)),
+            }
+        }
+        if !kinds.is_empty() {
+            let kinds: Vec<String> =
+                kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            parts.push(kinds.join(", "));
+        }
+        parts.join("; ")
+    }
+
     pub(super) fn same(mode: Mode, size: Size) -> Self {
         Self {
             verdict: PageVerdict::Same,

@@ -4,6 +4,7 @@
 //! takes a screenshot or decides where baselines lie.
 
 mod align;
+mod baseline;
 mod changed;
 mod cluster;
 mod compare;
@@ -27,6 +28,10 @@ mod score;
 mod shape;
 mod unfilter;
 
+pub use baseline::{
+    Approval, Baseline, BaselineName, BaselineRecord, Environment, EnvironmentDifference,
+    NotABaseline, RECORD_FORMAT, Review, Theme, review,
+};
 pub use compare::{compare, pixel_hash, size_of};
 pub use comparison::{Comparison, Outcome, PageVerdict, Region, RegionVerdict, Size};
 pub use encode::{encode_small, thumbnail};
