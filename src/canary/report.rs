@@ -251,6 +251,8 @@ pub struct ExchangeReport {
     pub error: Option<String>,
     /// The request as a `curl` command, redacted.
     pub curl: Option<String>,
+    /// Its span of the trace, 16 hex digits: the parent that the target was told.
+    pub span: Option<Arc<str>>,
 }
 
 /// One step of a run.

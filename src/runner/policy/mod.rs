@@ -76,6 +76,12 @@ pub enum PolicyError {
         /// Host and port as asked for.
         place: String,
     },
+    /// A redirect would carry a secret to a host it is not meant for.
+    #[error("a redirect would send a secret to {host}, which is not one of its hosts")]
+    SecretHost {
+        /// Where it would go.
+        host: String,
+    },
     /// An address inside the runner's own network.
     #[error("{place} is not a public address, and is not listed with --allow-net")]
     NotPublic {

@@ -13,6 +13,7 @@ mod tls_client;
 mod trail;
 mod transport;
 
+pub(crate) use error::duration_text;
 pub use error::{ProbeError, ProbeErrorKind, RedirectFault, TlsFault, TransferFault};
 pub use network::{Network, NetworkLimits, NetworkSettings};
 pub use tls_client::{ClientIdentity, ClientIdentityError, TlsOptions, Verification};

@@ -5,6 +5,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::canary::action::{HttpVersion, RedirectPolicy};
+use crate::runner::HostScope;
 use crate::runner::probe::TlsOptions;
 
 /// One request, every value in it final.
@@ -24,6 +25,8 @@ pub struct HttpRequest {
     pub tls: TlsOptions,
     /// Version to insist on.
     pub version: Option<HttpVersion>,
+    /// Hosts that the secrets in it may go to: a redirect must not carry its body elsewhere.
+    pub secret_hosts: HostScope,
 }
 
 /// Whether a header's value must not leave the origin it was meant for.
@@ -81,6 +84,7 @@ impl HttpRequest {
             redirects: RedirectPolicy::default(),
             tls: TlsOptions::default(),
             version: None,
+            secret_hosts: HostScope::Any,
         };
         if let Some(value) = authorization {
             request.header("authorization", &value, Sensitive::Yes)?;

@@ -19,6 +19,7 @@ use crate::canary::definition::ConnectionReuse;
 use crate::canary::observation::{
     CertificateObservation, HttpAnswer, HttpSent, Phase, RedirectHop,
 };
+use crate::runner::policy::PolicyError;
 use crate::runner::probe::transport::Endpoint;
 use crate::runner::probe::{
     Network, ProbeError, ProbeErrorKind, RedirectFault, TlsOptions, Trail, Verification,
@@ -111,6 +112,7 @@ impl HttpSession {
                 return Err(redirect_error(RedirectFault::TooMany { limit, is_loop }));
             }
             redirect::follow(&mut request, head.status, target);
+            check_secrets(&request).map_err(|error| trail.fail(ProbeErrorKind::Policy(error)))?;
         }
     }
 
@@ -259,6 +261,15 @@ impl Origin {
             version: request.version,
         }
     }
+}
+
+/// A body that a redirect carries on may hold secrets that must not leave their hosts.
+fn check_secrets(request: &HttpRequest) -> Result<(), PolicyError> {
+    let host = request.url.host_str().unwrap_or_default();
+    if request.body.is_empty() || request.secret_hosts.allows(host) {
+        return Ok(());
+    }
+    Err(PolicyError::SecretHost { host: host.to_owned() })
 }
 
 fn redirect_error(fault: RedirectFault) -> ProbeError {

@@ -1,0 +1,42 @@
+//! From a step's action to a probe's request: templates rendered, secrets held to their hosts.
+
+mod body;
+mod http;
+mod rendering;
+
+use super::attempt::Attempt;
+use super::fault;
+use super::step::StepRecord;
+use crate::canary::action::Action;
+use crate::canary::definition::Step;
+use crate::canary::observation::Observation;
+use crate::canary::report::{Failure, Verdict};
+use crate::time::Deadline;
+
+impl Attempt {
+    /// Does what a step does; `None` when there is nothing to judge afterwards.
+    ///
+    /// Errors: a failure that says whose fault it is.
+    pub(super) async fn perform(
+        &mut self,
+        step: &Step,
+        record: &mut StepRecord,
+        deadline: Deadline,
+    ) -> Result<Option<Observation>, Box<Failure>> {
+        match &step.action {
+            Action::Http(action) => self.http(step, action, record, deadline).await.map(Some),
+            Action::Tcp(_) => Err(missing("TCP dialogues")),
+            Action::Tls(_) => Err(missing("TLS handshakes")),
+            Action::Dns(_) => Err(missing("name look-ups")),
+            Action::Icmp(_) => Err(missing("echo requests")),
+            Action::WebSocket(_) => Err(missing("WebSocket dialogues")),
+            Action::Grpc(_) => Err(missing("gRPC calls")),
+            Action::Browser(_) => Err(missing("browser steps")),
+        }
+    }
+}
+
+fn missing(what: &str) -> Box<Failure> {
+    let message = format!("this build does not run {what} yet");
+    Box::new(fault::failure(Verdict::Runner, message))
+}

@@ -1,0 +1,211 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::attempt::{Attempt, AttemptEnd, Emitted};
+use super::events::{EventLog, observed};
+use super::probe::Network;
+use super::redaction::Redaction;
+use super::request::RunRequest;
+use super::secrets::RunSecrets;
+use super::settings::RunnerSettings;
+use crate::canary::definition::{Canary, CanaryBody, RetryPolicy};
+use crate::canary::event::{RunEvent, RunEventKind};
+use crate::canary::report::{AttemptReport, RunId, RunOutcome, RunReport, Verdict};
+use crate::telemetry::TraceId;
+use crate::time::{Clock, Timestamp};
+
+/// Makes runs. Cheap to clone; clones share trust anchors, tokens and browsers.
+#[derive(Clone, Debug)]
+pub struct Runner {
+    parts: Arc<RunnerParts>,
+}
+
+/// What all runs of a runner share.
+#[derive(Debug)]
+pub(super) struct RunnerParts {
+    pub(super) settings: RunnerSettings,
+    pub(super) network: Arc<Network>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// What all parts of one run share.
+#[derive(Debug)]
+pub(super) struct RunContext {
+    pub(super) parts: Arc<RunnerParts>,
+    pub(super) canary: Arc<Canary>,
+    pub(super) trace: TraceId,
+    pub(super) secrets: Arc<RunSecrets>,
+    pub(super) events: EventLog,
+    pub(super) redaction: Redaction,
+    pub(super) cancel: CancellationToken,
+}
+
+impl Runner {
+    /// A runner under these settings. Nothing is opened or loaded before it is needed.
+    pub fn new(settings: RunnerSettings, clock: Arc<dyn Clock>) -> Self {
+        let network = Arc::new(Network::new(settings.network.clone(), Arc::clone(&clock)));
+        Self { parts: Arc::new(RunnerParts { settings, network, clock }) }
+    }
+
+    /// Makes one run and reports it.
+    ///
+    /// `observer` gets each event in order, whenever the run yields; the last one is
+    /// `RunFinished`. Each attempt ends by the canary's timeout; overrun is bounded by
+    /// `step::GUARD`.
+    /// Cancel safety: `request.cancel` ends the run with a report; dropping the future ends it
+    /// without one. Neither leaves a task or a socket.
+    pub async fn run(
+        &self,
+        request: RunRequest,
+        observer: &mut (dyn FnMut(RunEvent) + Send),
+    ) -> RunReport {
+        let id = RunId(uuid::Uuid::new_v4().to_string().into());
+        let run = Arc::new(RunContext::of(&self.parts, &request, id.clone()));
+        observed(&run.events, observer, Box::pin(attempts(&run, &request, id))).await
+    }
+}
+
+impl RunContext {
+    fn of(parts: &Arc<RunnerParts>, request: &RunRequest, id: RunId) -> Self {
+        let settings = &parts.settings;
+        let canary = Arc::clone(&request.canary);
+        let trust = settings.network.policy.trust();
+        let secrets = RunSecrets::of(&canary, trust, &settings.secrets, &settings.environment);
+        let redaction = Redaction::default();
+        secrets.values().for_each(|value| redaction.learn(value));
+        let log_lines_max = settings.limits.log_lines_max;
+        Self {
+            parts: Arc::clone(parts),
+            trace: TraceId::new(parts.clock.now(), random_bytes()),
+            secrets: Arc::new(secrets),
+            events: EventLog::new(id, log_lines_max, Arc::clone(&parts.clock)),
+            redaction,
+            cancel: request.cancel.clone(),
+            canary,
+        }
+    }
+
+    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.parts.clock
+    }
+}
+
+fn random_bytes() -> [u8; 12] {
+    let mut bytes = [0; 12];
+    fastrand::fill(&mut bytes);
+    bytes
+}
+
+/// Attempts until one passes, is not worth repeating, or none is left.
+async fn attempts(run: &Arc<RunContext>, request: &RunRequest, id: RunId) -> RunReport {
+    let clock = run.clock();
+    let (started, begun) = (clock.now(), clock.monotonic());
+    announce(run, request);
+    let mut reports: Vec<AttemptReport> = Vec::new();
+    let mut emitted = Emitted::default();
+    let mut was_retried = false;
+    loop {
+        let number = u32::try_from(reports.len() + 1).unwrap_or(u32::MAX);
+        let AttemptEnd { report, emitted: of_attempt, retried_step } =
+            Attempt::make(run, request, number).await;
+        // Numbers count once, of the attempt that decides; files of every attempt are evidence.
+        emitted.metrics = of_attempt.metrics;
+        emitted.annotations = of_attempt.annotations;
+        emitted.artifacts.extend(of_attempt.artifacts);
+        was_retried |= retried_step;
+        let next = retry_in(run, &report);
+        reports.push(report);
+        let Some(retry_in) = next else { break };
+        was_retried = true;
+        let failure = reports.last().and_then(first_failure).map(Box::new);
+        run.events.push(RunEventKind::AttemptFailed { attempt: number, failure, retry_in });
+        tokio::select! {
+            biased;
+            () = run.cancel.cancelled() => break,
+            () = tokio::time::sleep(retry_in) => {}
+        }
+    }
+    let outcome = outcome(run, &reports, was_retried);
+    let elapsed = clock.monotonic().since(begun);
+    let count = u32::try_from(reports.len()).unwrap_or(u32::MAX);
+    run.events.push(RunEventKind::RunFinished { outcome, elapsed, attempts: count });
+    RunReport {
+        id,
+        canary: Arc::clone(&run.canary.name),
+        file: run.canary.source.name().into(),
+        parameters: shown_parameters(request),
+        trace: run.trace,
+        scheduled: scheduled(request, started),
+        started,
+        elapsed,
+        outcome,
+        attempts: reports,
+        metrics: emitted.metrics,
+        logs: run.events.take_lines(),
+        annotations: emitted.annotations,
+        artifacts: emitted.artifacts,
+    }
+}
+
+fn announce(run: &RunContext, request: &RunRequest) {
+    let steps = match &run.canary.body {
+        CanaryBody::Steps(steps) => Some(steps.len()),
+        CanaryBody::Script => None,
+    };
+    run.events.push(RunEventKind::RunStarted {
+        canary: Arc::clone(&run.canary.name),
+        file: run.canary.source.name().into(),
+        parameters: shown_parameters(request),
+        steps,
+    });
+}
+
+fn scheduled(request: &RunRequest, started: Timestamp) -> Timestamp {
+    request.scheduled.unwrap_or(started)
+}
+
+fn shown_parameters(request: &RunRequest) -> std::collections::BTreeMap<String, String> {
+    let shown = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    request.parameters.iter().map(|(name, value)| (name.to_string(), shown(value))).collect()
+}
+
+fn first_failure(report: &AttemptReport) -> Option<crate::canary::report::Failure> {
+    let of_step = report.steps.iter().find_map(|step| step.outcome.failure());
+    of_step.or(report.failure.as_ref()).cloned()
+}
+
+/// When the next attempt starts, if there is one.
+fn retry_in(run: &RunContext, report: &AttemptReport) -> Option<Duration> {
+    let policy = &run.canary.retry;
+    let attempts = policy.attempts.min(run.parts.settings.limits.attempts_max);
+    let is_failure = matches!(report.outcome, RunOutcome::Failed | RunOutcome::Error);
+    if !is_failure || report.number >= attempts || run.cancel.is_cancelled() {
+        return None;
+    }
+    let verdict = first_failure(report)?.verdict;
+    is_repeated(policy, verdict).then_some(policy.delay)
+}
+
+/// Whether a failure of this kind is worth another try.
+pub(super) fn is_repeated(policy: &RetryPolicy, verdict: Verdict) -> bool {
+    if policy.on.is_empty() {
+        return matches!(verdict, Verdict::Target | Verdict::NoAnswer | Verdict::Visual);
+    }
+    policy.on.contains(&verdict)
+}
+
+fn outcome(run: &RunContext, reports: &[AttemptReport], was_retried: bool) -> RunOutcome {
+    let last = reports.last().map_or(RunOutcome::Error, |report| report.outcome);
+    match last {
+        RunOutcome::Passed if was_retried => RunOutcome::Flaky,
+        RunOutcome::Failed | RunOutcome::Error if run.cancel.is_cancelled() => {
+            RunOutcome::Cancelled
+        }
+        other => other,
+    }
+}

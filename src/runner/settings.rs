@@ -1,0 +1,76 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::probe::NetworkSettings;
+use super::secrets::SecretStore;
+use crate::canary::template::LookupError;
+
+/// What an operator may change about runs.
+#[derive(Clone, Debug, Default)]
+pub struct RunnerSettings {
+    /// What may be reached, and limits of every exchange. Holds the trust level.
+    pub network: NetworkSettings,
+    /// What `env.NAME` sees.
+    pub environment: Environment,
+    /// Where secrets come from.
+    pub secrets: SecretStore,
+    /// Limits of a run.
+    pub limits: RunLimits,
+}
+
+/// Limits of a run that no canary file can raise.
+#[derive(Clone, Debug)]
+pub struct RunLimits {
+    /// Longest attempt.
+    pub timeout_max: Duration,
+    /// Attempts of one run.
+    pub attempts_max: u32,
+    /// Of an attempt's time, so much at most is set aside for teardown steps.
+    pub teardown_max: Duration,
+    /// Log lines of one run.
+    pub log_lines_max: usize,
+    /// Bytes of one file that a request sends.
+    pub file_bytes_max: u64,
+}
+
+impl Default for RunLimits {
+    fn default() -> Self {
+        Self {
+            timeout_max: Duration::from_secs(15 * 60),
+            attempts_max: 10,
+            teardown_max: Duration::from_secs(10),
+            log_lines_max: 10_000,
+            file_bytes_max: 16 * 1024 * 1024,
+        }
+    }
+}
+
+/// The environment variables that canaries may see. It is read once, by `cli`.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    values: Arc<BTreeMap<String, String>>,
+    /// In `pr` trust only these; a pull request must not read the machine's own credentials.
+    listed: Arc<BTreeSet<String>>,
+}
+
+impl Environment {
+    /// All of `values`; in `pr` trust only those named in `listed`.
+    pub fn new(values: BTreeMap<String, String>, listed: BTreeSet<String>) -> Self {
+        Self { values: Arc::new(values), listed: Arc::new(listed) }
+    }
+
+    /// The value of one variable, for a run that may see all of them.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// The value of one variable, for the canary of a pull request.
+    pub(super) fn get_listed(&self, name: &str) -> Result<&str, LookupError> {
+        let value = self.get(name).ok_or(LookupError::Undefined)?;
+        if self.listed.contains(name) {
+            return Ok(value);
+        }
+        Err(LookupError::Denied { reason: "`pr` trust shows listed variables only".into() })
+    }
+}
