@@ -4,9 +4,7 @@ use serde_json::Value;
 
 use crate::canary::assertion::CertificateField;
 use crate::canary::definition::{Capture, CaptureSource};
-use crate::canary::observation::{
-    Answer, CertificateObservation, HttpAnswer, Observation,
-};
+use crate::canary::observation::{Answer, CertificateObservation, HttpAnswer, Observation};
 
 /// The value that a capture takes from `seen`.
 ///
@@ -48,8 +46,7 @@ fn from_http(source: &CaptureSource, answer: &HttpAnswer) -> Result<Value, Strin
 fn set_cookie(answer: &HttpAnswer, name: &str) -> Option<String> {
     answer.headers.iter().filter(|(header, _)| header == "set-cookie").find_map(|(_, value)| {
         let (key, rest) = value.split_once('=')?;
-        (key.trim() == name)
-            .then(|| rest.split(';').next().unwrap_or_default().trim().to_owned())
+        (key.trim() == name).then(|| rest.split(';').next().unwrap_or_default().trim().to_owned())
     })
 }
 

@@ -68,10 +68,8 @@ pub(super) async fn read_inside(
 
 fn read_beneath(folder: &Path, path: PathBuf, bytes_max: u64) -> Result<Bytes, CanaryFileError> {
     use rustix::io::Errno;
-    let system = |path: &Path, source: io::Error| CanaryFileError::Read {
-        path: path.to_owned(),
-        source,
-    };
+    let system =
+        |path: &Path, source: io::Error| CanaryFileError::Read { path: path.to_owned(), source };
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::openat(CWD, folder, flags, Mode::empty())

@@ -16,6 +16,7 @@ mod attempt;
 pub mod browser;
 mod capture;
 mod events;
+mod evidence;
 mod exchange;
 mod fault;
 mod files;

@@ -105,11 +105,29 @@ impl Redaction {
 /// Whether a header, query parameter or field of this name usually carries a credential. Its value
 /// is hidden although nobody declared it a secret.
 pub(super) fn is_credential_name(name: &str) -> bool {
-    const WHOLE: [&str; 8] =
-        ["authorization", "proxy-authorization", "cookie", "set-cookie", "sig", "key", "code", "pin"];
+    const WHOLE: [&str; 8] = [
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "set-cookie",
+        "sig",
+        "key",
+        "code",
+        "pin",
+    ];
     const PART: [&str; 12] = [
-        "password", "passwd", "passphrase", "secret", "token", "api-key", "apikey", "credential",
-        "signature", "session", "private-key", "access-key",
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "api-key",
+        "apikey",
+        "credential",
+        "signature",
+        "session",
+        "private-key",
+        "access-key",
     ];
     let name = name.to_ascii_lowercase().replace('_', "-");
     WHOLE.contains(&name.as_str())

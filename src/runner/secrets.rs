@@ -106,8 +106,7 @@ impl RunSecrets {
     ) -> Self {
         let known = |declared: &crate::canary::definition::SecretDeclaration| {
             let stored = store.stored.get(&declared.name);
-            let from_environment =
-                || environment.get(&declared.name).map(|value| SecretText::new(value));
+            let from_environment = || environment.get(&declared.name).map(SecretText::new);
             let value = match trust {
                 Trust::PullRequest => None,
                 Trust::Full => stored.map(|s| s.value.clone()).or_else(from_environment),

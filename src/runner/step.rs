@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::attempt::Attempt;
 use super::probe::ProbeError;
-use super::{capture, fault, judge};
 use super::run::is_repeated;
+use super::{capture, fault, judge};
 use crate::canary::definition::{Emit, Step};
 use crate::canary::event::RunEventKind;
 use crate::canary::observation::Observation;
@@ -118,8 +118,11 @@ impl Attempt {
     ) -> Result<(), Box<Failure>> {
         if let Some(seen) = self.perform(step, record, deadline).await? {
             let captured = self.capture(step, &seen);
-            judge::judge(step, &seen, &self.scope)?;
-            captured?;
+            let judged = judge::judge(step, &seen, &self.scope).and(captured);
+            if let Err(failure) = judged {
+                self.keep_body(step, &seen);
+                return Err(failure);
+            }
         }
         self.emit(step, &step.emit)
     }

@@ -33,13 +33,6 @@ impl<'a> Rendering<'a> {
         self.at(text, Position::Header)
     }
 
-    /// A port number.
-    pub(super) fn port(&mut self, text: &Text) -> Result<u16, Box<Failure>> {
-        let rendered = self.plain(text)?;
-        let port = rendered.trim().parse().ok().filter(|port| *port != 0);
-        port.ok_or_else(|| self.broken(format!("`{rendered}` is no port"), text.span()))
-    }
-
     /// A JSON value.
     pub(super) fn value(
         &mut self,
@@ -50,11 +43,7 @@ impl<'a> Rendering<'a> {
         Ok(rendered.take(&mut self.taint))
     }
 
-    fn at(
-        &mut self,
-        text: &Text,
-        position: Position,
-    ) -> Result<(String, Sensitive), Box<Failure>> {
+    fn at(&mut self, text: &Text, position: Position) -> Result<(String, Sensitive), Box<Failure>> {
         let rendered: Rendered<String> = text
             .render(self.scope, position)
             .map_err(|error| fault::unrendered(self.step, &error))?;
