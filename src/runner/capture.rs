@@ -69,9 +69,7 @@ fn from_text(source: &CaptureSource, text: &str) -> Result<Value, String> {
             let group = found.get(1).or_else(|| found.get(0));
             Ok(group.map_or("", |group| group.as_str()).into())
         }
-        CaptureSource::XPath(_) | CaptureSource::Css { .. } => {
-            Err("this build does not select in markup yet".to_owned())
-        }
+        CaptureSource::Css { .. } => Err("this build does not select in markup yet".to_owned()),
         CaptureSource::Header(_)
         | CaptureSource::Cookie(_)
         | CaptureSource::Status

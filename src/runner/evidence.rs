@@ -20,7 +20,7 @@ impl Attempt {
         }
         let body = answer.body.get(..BODY_BYTES_MAX).unwrap_or(&answer.body);
         let (extension, media_type) = kind(answer);
-        // Lossy where the cut falls inside a character; bytes that are no text are kept as they are.
+        // Lossy where the cut falls inside a character; bytes that are no text stay as they are.
         let bytes = match extension {
             "bin" => Bytes::copy_from_slice(body),
             _ => self.run.redaction.text(&String::from_utf8_lossy(body)).into(),

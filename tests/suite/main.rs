@@ -24,6 +24,10 @@ mod receiver;
 #[cfg(test)]
 mod report;
 #[cfg(test)]
+mod run_fixture;
+#[cfg(test)]
+mod runs;
+#[cfg(test)]
 mod target;
 #[cfg(test)]
 mod tls_target;

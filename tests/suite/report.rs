@@ -136,6 +136,7 @@ fn wrong_answer() -> RunReport {
         certificate: None,
         error: None,
         curl: Some("curl -sS 'http://127.0.0.1:8600/api/health'".to_owned()),
+        span: None,
     });
     let steps = vec![
         step(0, "api is healthy", StepOutcome::Passed),
