@@ -13,6 +13,7 @@ use serde_json_path::JsonPath;
 use super::action::Action;
 use super::assertion::{Assertion, CertificateField};
 use super::report::{FileLocation, Verdict};
+use super::schedule::Schedule;
 use super::template::{TemplateValue, Text};
 use crate::diagnostic::{SourceFile, Span};
 
@@ -27,9 +28,8 @@ pub struct Canary {
     pub source: SourceFile,
     /// The folder that relative paths and `require` start from.
     pub folder: PathBuf,
-    /// When it runs by itself; `None` runs by hand only. The text was validated by
-    /// `canary::schedule`.
-    pub schedule: Option<ScheduleText>,
+    /// When it runs by itself; `None` runs by hand only.
+    pub schedule: Option<Schedule>,
     /// How long one attempt may take.
     pub timeout: Duration,
     /// Whether and when a failed attempt is repeated.
@@ -108,17 +108,6 @@ pub enum ColourScheme {
     #[default]
     Light,
     Dark,
-}
-
-/// A schedule expression that parses, with where it stands.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ScheduleText {
-    /// `rate(1 minute)`, `cron(0/5 8-18 ? * MON-FRI *)`.
-    pub expression: Arc<str>,
-    /// IANA name; `UTC` unless given.
-    pub timezone: Arc<str>,
-    /// Where it stands.
-    pub span: Span,
 }
 
 /// Whether and when a failed attempt is repeated.

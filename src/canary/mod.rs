@@ -16,6 +16,7 @@ pub mod page;
 pub mod quantity;
 mod regex_limits;
 pub mod report;
+pub mod schedule;
 pub mod schema;
 pub mod secret;
 pub mod template;

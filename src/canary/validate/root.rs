@@ -8,11 +8,12 @@ use super::reader::Reader;
 use super::{parameters, shapes, step};
 use crate::canary::definition::{
     AlarmDeclaration, BrowserSettings, Canary, CanaryBody, ColourScheme, ConnectionReuse,
-    MissingData, OverlapPolicy, RetryPolicy, ScheduleText, SecretDeclaration, Step, StepRole,
+    MissingData, OverlapPolicy, RetryPolicy, SecretDeclaration, Step, StepRole,
 };
 use crate::canary::document::Node;
 use crate::canary::load::{Fault, Imports, Loaded};
 use crate::canary::report::Verdict;
+use crate::canary::schedule::Schedule;
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
 
 /// Source: CloudWatch Synthetics, `Schedule` and `RunConfig`: a run takes at most 14 minutes; ours
@@ -184,7 +185,7 @@ pub(super) fn secrets(node: &Node, reader: &mut Reader<'_>) -> Vec<SecretDeclara
     all
 }
 
-fn schedule(node: &Node, reader: &mut Reader<'_>) -> Option<ScheduleText> {
+fn schedule(node: &Node, reader: &mut Reader<'_>) -> Option<Schedule> {
     let (expression, timezone, span) = if node.as_map().is_some() {
         let fields = Fields::of(node, node.span, &shapes::SCHEDULE, reader)?;
         let timezone = fields.node("timezone").and_then(|node| reader.text(node));
@@ -193,8 +194,18 @@ fn schedule(node: &Node, reader: &mut Reader<'_>) -> Option<ScheduleText> {
     } else {
         (reader.text(node)?, None, node.span)
     };
-    let timezone = timezone.unwrap_or_else(|| "UTC".into());
-    Some(ScheduleText { expression, timezone, span })
+    let fault = match Schedule::parse(&expression, timezone.as_deref().unwrap_or("UTC")) {
+        Ok(schedule) => return Some(schedule),
+        Err(fault) => fault,
+    };
+    // Exact where the text was written as it is.
+    let shift = reader.file.slice(span).find(&*expression);
+    let place = shift.map_or(span, |shift| {
+        Span::new(fault.range.start + shift, fault.range.end + shift).within(span)
+    });
+    let diagnostic = Diagnostic::error("schedule", fault.problem, place);
+    reader.push(diagnostic.maybe_help(fault.help.map(str::to_owned)));
+    None
 }
 
 /// Reads a retry: a number of repeats, or a map.
