@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::ExitStatus;
+use super::check::CheckCommand;
 use super::defaults::FileDefaults;
 use super::demo::DemoCommand;
 use super::doctor::DoctorCommand;
@@ -90,6 +91,7 @@ const GLOBAL: &str = "Global options";
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    Check(CheckCommand),
     Demo(DemoCommand),
     Doctor(DoctorCommand),
     New(NewCommand),

@@ -5,6 +5,7 @@
 //! wires them together, prints, and chooses an [`ExitStatus`].
 
 mod arguments;
+mod check;
 mod context;
 mod defaults;
 mod demo;
@@ -39,6 +40,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         return print_config::execute(&context, &invocation);
     }
     let ended = match &invocation.command {
+        Command::Check(command) => check::execute(&context, command),
         Command::Demo(command) => demo::execute(&context, command),
         Command::Doctor(command) => doctor::execute(&context, command),
         Command::New(command) => new::execute(&context, command),

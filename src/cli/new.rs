@@ -75,8 +75,8 @@ fn canary_name(text: &str) -> Result<String, String> {
 
 pub(super) fn execute(context: &Context, command: &NewCommand) -> Result<ExitStatus, Fatal> {
     let path = command.folder.join(format!("{}.{}", command.name, command.kind.extension()));
-    let text = command.kind.template().replace("NAME", &command.name);
-    write_new(&path, &text.replace("URL", command.url.trim_end_matches('/')))?;
+    let text = command.kind.template().replace("@NAME@", &command.name);
+    write_new(&path, &text.replace("@URL@", command.url.trim_end_matches('/')))?;
     context.screen.line(&path.display().to_string());
     context.screen.note(&format!("run it with: coalmine run {}", path.display()));
     Ok(ExitStatus::Passed)

@@ -52,6 +52,7 @@ pub(super) struct Screen {
 /// One stream.
 #[derive(Clone, Copy, Debug)]
 struct Surface {
+    /// Whether a person looks at it.
     is_terminal: bool,
     style: Style,
 }

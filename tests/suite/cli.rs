@@ -13,6 +13,7 @@ fn help_texts_are_as_reviewed() {
     for (arguments, file) in [
         (&["-h"][..], "tests/ui/cli/help-short.txt"),
         (&["--help"], "tests/ui/cli/help-long.txt"),
+        (&["check", "--help"], "tests/ui/cli/help-check.txt"),
         (&["demo", "--help"], "tests/ui/cli/help-demo.txt"),
         (&["doctor", "--help"], "tests/ui/cli/help-doctor.txt"),
         (&["new", "--help"], "tests/ui/cli/help-new.txt"),
@@ -52,6 +53,45 @@ fn every_setting_is_printed_with_its_origin() {
     let mut command = coalmine(folder.path(), &["demo", "--listen", "0", "--print-config"]);
     let output = command.env("COALMINE_COLOR", "never").output().unwrap();
     golden::check("tests/ui/cli/print-config.txt", &String::from_utf8(output.stdout).unwrap());
+}
+
+#[test]
+fn every_kind_of_new_canary_is_free_of_faults() {
+    for kind in ["http", "browser"] {
+        let folder = tempfile::tempdir().unwrap();
+        let written = run_in(folder.path(), &["new", "front", "--kind", kind]);
+        let checked = run_in(folder.path(), &["check", "--deny-warnings"]);
+        assert_eq!((written.code, checked.code), (0, 0), "{kind}: {}", checked.err);
+        assert_eq!(checked.err, "1 canary in 1 file: all fine\n");
+    }
+}
+
+#[test]
+fn faults_of_canary_files_are_printed_in_the_form_asked_for_and_end_with_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "canary: Shop\nshedule: rate(1 minute)\nsteps:\n  - step: s\n    htp: {}\n";
+    std::fs::create_dir(folder.path().join("canaries")).unwrap();
+    std::fs::write(folder.path().join("canaries/shop.yaml"), text).unwrap();
+    for (form, file) in
+        [("human", "tests/ui/cli/check-human.txt"), ("short", "tests/ui/cli/check-short.txt")]
+    {
+        let finished = run_in(folder.path(), &["check", "--message-format", form]);
+        assert_eq!((finished.code, finished.out.as_str()), (2, ""));
+        golden::check(file, &finished.err);
+    }
+    let finished = run_in(folder.path(), &["check", "--message-format", "json"]);
+    let summary: serde_json::Value = serde_json::from_str(&finished.out).unwrap();
+    assert_eq!((finished.code, &summary["canaries"]), (2, &0.into()));
+    assert_eq!(summary["errors"], finished.err.lines().count());
+}
+
+#[test]
+fn a_folder_without_canaries_is_a_fault_with_a_way_out() {
+    let finished = run(&["check", "."]);
+    assert_eq!(finished.code, 2);
+    assert!(finished.err.starts_with("error: no canary files in .\n"), "{}", finished.err);
+    let finished = run(&["check"]);
+    assert!(finished.err.contains("coalmine new"), "{}", finished.err);
 }
 
 #[test]

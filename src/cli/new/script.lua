@@ -1,6 +1,6 @@
--- Run it once:     coalmine run canaries/NAME.lua
+-- Run it once:     coalmine run canaries/@NAME@.lua
 -- On a schedule:   coalmine serve --canaries canaries
-local base = canary.env("BASE_URL", "URL")
+local base = canary.env("BASE_URL", "@URL@")
 canary.schedule "rate(1 minute)"
 
 step("the front page answers", function()
