@@ -3,5 +3,7 @@
 pub mod filter_pattern;
 pub mod insights;
 pub mod metric_math;
+pub mod metric_search;
+pub mod metrics_insights;
 pub mod statistic;
 pub mod wildcard;
