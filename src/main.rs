@@ -10,5 +10,5 @@ fn main() -> ExitCode {
     if arguments.next().is_some_and(|first| first == GUARD_SUBCOMMAND) {
         return guard_main(&arguments.next().unwrap_or_default());
     }
-    coalmine::cli::main(std::env::args_os()).into()
+    coalmine::cli::main(std::env::args_os())
 }

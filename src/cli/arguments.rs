@@ -12,6 +12,8 @@ use super::defaults::FileDefaults;
 use super::demo::DemoCommand;
 use super::doctor::DoctorCommand;
 use super::new::NewCommand;
+use super::run::RunCommand;
+use super::schema::SchemaCommand;
 use super::screen::{ColorChoice, MessageChoice};
 
 /// Synthetic monitoring: run canaries against a site, compare its pictures, be told when it breaks
@@ -91,10 +93,12 @@ const GLOBAL: &str = "Global options";
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    Run(RunCommand),
     Check(CheckCommand),
     Demo(DemoCommand),
     Doctor(DoctorCommand),
     New(NewCommand),
+    Schema(SchemaCommand),
 }
 
 /// One call of the program, understood.

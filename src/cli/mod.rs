@@ -15,11 +15,14 @@ mod fatal;
 mod new;
 mod print_config;
 mod ready;
+mod run;
+mod schema;
 mod screen;
 mod signal;
 mod values;
 
 use std::ffi::OsString;
+use std::process::ExitCode;
 
 pub use exit::ExitStatus;
 
@@ -27,11 +30,24 @@ use arguments::{Command, Invocation};
 use context::Context;
 use fatal::Fatal;
 
+use crate::runner::browser::{GUARD_SUBCOMMAND, guard_main};
+
 /// Runs the program.
 ///
 /// Takes the arguments as the system hands them over, the program's name first.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
-    let invocation = match Invocation::read(arguments.into_iter().collect()) {
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // The guard of a browser is this program under another name; it knows no flags and no files.
+    if let [_, subcommand, order] = arguments.as_slice()
+        && subcommand == GUARD_SUBCOMMAND
+    {
+        return guard_main(order);
+    }
+    execute(arguments).into()
+}
+
+fn execute(arguments: Vec<OsString>) -> ExitStatus {
+    let invocation = match Invocation::read(arguments) {
         Ok(invocation) => invocation,
         Err(status) => return status,
     };
@@ -40,9 +56,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         return print_config::execute(&context, &invocation);
     }
     let ended = match &invocation.command {
+        Command::Run(command) => run::execute(&context, command),
         Command::Check(command) => check::execute(&context, command),
         Command::Demo(command) => demo::execute(&context, command),
         Command::Doctor(command) => doctor::execute(&context, command),
+        Command::Schema(command) => schema::execute(&context, command),
         Command::New(command) => new::execute(&context, command),
     };
     ended.unwrap_or_else(|fatal: Fatal| {

@@ -51,10 +51,10 @@ pub(super) struct Screen {
 
 /// One stream.
 #[derive(Clone, Copy, Debug)]
-struct Surface {
+pub(super) struct Surface {
     /// Whether a person looks at it.
-    is_terminal: bool,
-    style: Style,
+    pub(super) is_terminal: bool,
+    pub(super) style: Style,
 }
 
 impl Screen {
@@ -76,6 +76,16 @@ impl Screen {
     /// Whether a person looks at standard output.
     pub(super) const fn is_terminal(&self) -> bool {
         self.out.is_terminal
+    }
+
+    /// Standard output.
+    pub(super) const fn out(&self) -> Surface {
+        self.out
+    }
+
+    /// Standard error.
+    pub(super) const fn err(&self) -> Surface {
+        self.err
     }
 
     /// Whether programs read our messages.

@@ -51,7 +51,7 @@ pub(super) fn told(run: &RunReport, step: Option<&StepReport>, failure: &Failure
             telling.picture(picture);
         }
         if let Some(exchange) = step.exchanges.last() {
-            telling.say(LineKind::Context, &exchange_line(exchange));
+            telling.say(LineKind::Context, &exchange_line(exchange, &failure.message));
         }
     }
     telling.say(LineKind::Reason, reason(failure.verdict));
@@ -150,14 +150,16 @@ impl Telling {
     }
 }
 
-fn exchange_line(exchange: &ExchangeReport) -> String {
+/// What was asked and what came; what `said` already tells is not told twice.
+fn exchange_line(exchange: &ExchangeReport, said: &str) -> String {
     let ExchangeReport { method, url, status, elapsed, error, .. } = exchange;
     let end = match (status, error) {
-        (Some(status), _) => status.to_string(),
-        (None, Some(error)) => error.clone(),
+        (Some(status), _) => format!("-> {status}"),
+        (None, Some(error)) if error != said => format!("-> {error}"),
+        (None, Some(_)) => "gave up".to_owned(),
         (None, None) => "done".to_owned(),
     };
-    one_line(&format!("{method} {url} -> {end} in {}", shown_duration(*elapsed)))
+    one_line(&format!("{method} {url} {end} after {}", shown_duration(*elapsed)))
 }
 
 /// Whose fault it is, said to who was paged.

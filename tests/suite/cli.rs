@@ -13,6 +13,9 @@ fn help_texts_are_as_reviewed() {
     for (arguments, file) in [
         (&["-h"][..], "tests/ui/cli/help-short.txt"),
         (&["--help"], "tests/ui/cli/help-long.txt"),
+        (&["run", "-h"], "tests/ui/cli/help-run-short.txt"),
+        (&["run", "--help"], "tests/ui/cli/help-run.txt"),
+        (&["schema", "--help"], "tests/ui/cli/help-schema.txt"),
         (&["check", "--help"], "tests/ui/cli/help-check.txt"),
         (&["demo", "--help"], "tests/ui/cli/help-demo.txt"),
         (&["doctor", "--help"], "tests/ui/cli/help-doctor.txt"),
@@ -83,6 +86,23 @@ fn faults_of_canary_files_are_printed_in_the_form_asked_for_and_end_with_2() {
     let summary: serde_json::Value = serde_json::from_str(&finished.out).unwrap();
     assert_eq!((finished.code, &summary["canaries"]), (2, &0.into()));
     assert_eq!(summary["errors"], finished.err.lines().count());
+}
+
+#[test]
+fn the_schema_takes_the_shipped_canaries_and_refuses_a_misspelt_one() {
+    let finished = run(&["schema"]);
+    let schema: serde_json::Value = serde_json::from_str(&finished.out).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let wrong = serde_json::json!({"canary": "a", "stpes": []});
+    assert!(!validator.is_valid(&wrong));
+    for name in ["shop-api.yaml", "shop-search.yaml"] {
+        let path = format!("{}/canaries/{name}", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).unwrap();
+        let document: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+        let faults: Vec<String> =
+            validator.iter_errors(&document).map(|error| error.to_string()).collect();
+        assert!(faults.is_empty(), "{name}: {faults:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,10 @@
+//! `coalmine run`: canaries once, reported, with an exit code. Opens no database.
+
+mod artifacts;
+mod command;
+mod outputs;
+mod select;
+mod session;
+mod trust;
+
+pub(super) use command::{RunCommand, execute};
