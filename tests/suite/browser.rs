@@ -1,8 +1,7 @@
 //! Page actions in a real Chromium, against pages on loopback.
 
 use coalmine::canary::report::Verdict;
-use coalmine::canary::secret::SecretText;
-use coalmine::runner::browser::{Observable, PageFault, SelectBy, Selector};
+use coalmine::runner::browser::{FieldText, Observable, PageFault, SelectBy, Selector};
 use serde_json::json;
 
 use crate::browser_pages::{Site, limit, run, session, short, showing};
@@ -40,7 +39,7 @@ const FORM: &str = r#"<!doctype html><title>Form</title>
 fn a_form_is_filled_and_sent_as_a_visitor_would() {
     run(async {
         let (mut page, _site) = showing(FORM).await;
-        let plain = |text: &str| SecretText::new(text);
+        let plain = |text: &str| FieldText::Plain(text.to_owned());
         page.fill(&label("Name"), &plain("Ann ä😀"), limit()).await.unwrap();
         page.fill(&label("Day"), &plain("2026-11-24"), limit()).await.unwrap();
         page.select(&role("combobox", "Colour"), &["Blue".to_owned()], limit()).await.unwrap();
@@ -59,7 +58,7 @@ fn a_form_is_filled_and_sent_as_a_visitor_would() {
 fn filling_with_nothing_empties_a_field() {
     run(async {
         let (mut page, _site) = showing(FORM).await;
-        page.fill(&css("#name"), &SecretText::new(""), limit()).await.unwrap();
+        page.fill(&css("#name"), &FieldText::Plain(String::new()), limit()).await.unwrap();
         let value = page.observe(&Observable::Value(css("#name")), limit()).await.unwrap();
         assert_eq!(value, Some(json!("")));
     });

@@ -3,6 +3,7 @@
 mod browser;
 mod browser_leaks;
 mod browser_pages;
+mod browser_pictures;
 mod cli;
 mod demo;
 mod golden;

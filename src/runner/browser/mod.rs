@@ -6,6 +6,7 @@
 
 mod error;
 mod page;
+mod picture;
 mod pool;
 mod process;
 mod protocol;
@@ -13,9 +14,10 @@ mod settings;
 
 pub use error::BrowserError;
 pub use page::{
-    ActionLimit, BrowserSession, ConsoleMessage, Observable, PageExchange, PageFault, SelectBy,
-    Selector,
+    ActionLimit, BrowserSession, ConsoleMessage, FieldText, Observable, PageExchange, PageFault,
+    PageResponse, SelectBy, Selector, har,
 };
+pub use picture::{Shot, ShotExtent, ShotRequest};
 pub use pool::{BrowserPool, PageSettings, PoolStatus};
 pub use process::{DriverError, GUARD_SUBCOMMAND, MARKER_VARIABLE, guard_main, marked_processes};
 pub use protocol::{BidiError, WebDriverError, WebDriverFault};

@@ -25,6 +25,28 @@ pub struct ActionLimit {
     pub step: Deadline,
 }
 
+/// What is put into a field.
+#[derive(Clone, Debug)]
+pub enum FieldText {
+    /// Anybody may see it.
+    Plain(String),
+    /// Nobody may: it is covered in pictures from then on, and shows up in no error.
+    Secret(SecretText),
+}
+
+impl FieldText {
+    fn expose(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Secret(text) => text.expose(),
+        }
+    }
+
+    const fn is_secret(&self) -> bool {
+        matches!(self, Self::Secret(_))
+    }
+}
+
 impl BrowserSession {
     /// Goes to a URL and waits until it has loaded.
     pub async fn open(&mut self, url: &str, limit: ActionLimit) -> Result<(), PageFault> {
@@ -123,11 +145,11 @@ impl BrowserSession {
         self.until_taken(over, &needs, deadline, |element| pointer(element, 0)).await
     }
 
-    /// Replaces the content of a field. The text may be a secret; it shows up in no error.
+    /// Replaces the content of a field.
     pub async fn fill(
         &mut self,
         field: &Selector,
-        text: &SecretText,
+        text: &FieldText,
         limit: ActionLimit,
     ) -> Result<(), PageFault> {
         let deadline = self.action_deadline(limit.timeout, ACTION_TIMEOUT, limit.step);
@@ -148,12 +170,14 @@ impl BrowserSession {
     async fn fill_once(
         &mut self,
         element: &ElementId,
-        text: &SecretText,
+        text: &FieldText,
         deadline: Deadline,
     ) -> Result<bool, WebDriverError> {
         const DELETE_KEY: &str = "\u{e017}";
         let hard = self.hard(deadline);
-        let select = json!({ "op": "select-all", "element": element.as_argument() });
+        let select = json!({
+            "op": "select-all", "element": element.as_argument(), "secret": text.is_secret(),
+        });
         let how = self.script(ACT, &select, hard).await?;
         if how.as_str() == Some("chosen") {
             let choose = json!({
@@ -345,7 +369,7 @@ impl BrowserSession {
     pub async fn set_cookie(
         &mut self,
         name: &str,
-        value: &SecretText,
+        value: &FieldText,
         limit: ActionLimit,
     ) -> Result<(), PageFault> {
         let deadline = self.action_deadline(limit.timeout, ACTION_TIMEOUT, limit.step);

@@ -131,7 +131,7 @@ impl PageFault {
         }
     }
 
-    pub(super) fn unfit(problem: impl Into<String>, verdict: Verdict) -> Self {
+    pub(in crate::runner::browser) fn unfit(problem: impl Into<String>, verdict: Verdict) -> Self {
         Self::Unfit { problem: problem.into(), verdict }
     }
 }

@@ -5,16 +5,19 @@
 
 mod act;
 mod fault;
+mod har;
 mod keys;
 mod observe;
 mod ready;
 mod record;
 mod selector;
 mod session;
+mod vitals;
 
-pub use act::ActionLimit;
+pub use act::{ActionLimit, FieldText};
 pub use fault::PageFault;
+pub use har::har;
 pub use observe::Observable;
-pub use record::{ConsoleMessage, PageExchange};
+pub use record::{ConsoleMessage, PageExchange, PageResponse};
 pub use selector::{SelectBy, Selector};
 pub use session::BrowserSession;

@@ -11,7 +11,7 @@ use super::ready::{ACT, Need, ambiguous, is_passing};
 use super::selector::Selector;
 use super::session::{ACTION_TIMEOUT, BrowserSession};
 use crate::canary::report::Verdict;
-use crate::runner::browser::protocol::{Command, WebDriverError};
+use crate::runner::browser::protocol::{Command, ElementId, WebDriverError};
 use crate::time::Deadline;
 
 /// Between two looks at a page that has not come to what is waited for.
@@ -123,8 +123,17 @@ impl BrowserSession {
         selector: &Selector,
         limit: ActionLimit,
     ) -> Result<(), PageFault> {
+        self.visible(selector, limit).await.map(drop)
+    }
+
+    /// The one element that matches, once it is visible.
+    pub(in crate::runner::browser) async fn visible(
+        &mut self,
+        selector: &Selector,
+        limit: ActionLimit,
+    ) -> Result<ElementId, PageFault> {
         let deadline = self.action_deadline(limit.timeout, ACTION_TIMEOUT, limit.step);
-        self.ready(selector, &[Need::Visible], deadline).await.map(drop)
+        self.ready(selector, &[Need::Visible], deadline).await
     }
 
     /// Waits until no match is visible.

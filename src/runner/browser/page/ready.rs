@@ -21,7 +21,7 @@ pub(super) const ACT: &str = concat!(
     "switch (request.op) {\n",
     "  case 'ready': return ready(request);\n",
     "  case 'observe': return observe(request);\n",
-    "  case 'select-all': return selectAll(request.element);\n",
+    "  case 'select-all': return selectAll(request.element, request.secret);\n",
     "  case 'choose': return choose(request.element, request.value);\n",
     "  case 'select': return selectOptions(request.element, request.values);\n",
     "  case 'focus': return request.element.focus();\n",

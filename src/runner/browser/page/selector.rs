@@ -42,7 +42,7 @@ impl Selector {
     }
 
     /// The same as the page scripts read it.
-    pub(super) fn to_argument(&self) -> Value {
+    pub(in crate::runner::browser) fn to_argument(&self) -> Value {
         let (by, role, value) = match &self.by {
             SelectBy::Css(value) => ("css", None, Some(value)),
             SelectBy::XPath(value) => ("xpath", None, Some(value)),

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::fault::PageFault;
 use super::record::{ConsoleMessage, PageExchange, Record};
+use super::vitals::Measured;
 use crate::runner::browser::error::BrowserError;
 use crate::runner::browser::pool::{Lease, PageSettings};
 use crate::runner::browser::protocol::{Command, WebDriverError, WebDriverFault};
@@ -21,15 +22,16 @@ const DIALOGS_MAX: usize = 10;
 /// One run's page. Dropping it closes the page and gives the place back.
 #[derive(Debug)]
 pub struct BrowserSession {
-    pub(super) lease: Lease,
+    pub(in crate::runner::browser) lease: Lease,
     pub(super) settings: PageSettings,
     /// Whether the driver passes on commands of Chromium's own protocol.
-    pub(super) speaks_devtools: bool,
+    pub(in crate::runner::browser) speaks_devtools: bool,
     /// Whether commands go to a frame rather than the page.
     pub(super) is_in_frame: bool,
     /// The page-load limit that the driver was last told.
     load_limit: Option<Duration>,
     record: Record,
+    pub(super) measured: Measured,
     /// Texts of the dialogs that were dismissed because nobody answered them.
     pub(super) dismissed: Vec<String>,
 }
@@ -50,6 +52,7 @@ impl BrowserSession {
             is_in_frame: false,
             load_limit: None,
             record,
+            measured: Measured::default(),
             dismissed: Vec::new(),
         };
         session.surround(deadline).await.map_err(BrowserError::Session)?;
@@ -86,7 +89,7 @@ impl BrowserSession {
     }
 
     /// The deadline of one action inside its step's: early enough to say what it waited for.
-    pub(super) fn action_deadline(
+    pub(in crate::runner::browser) fn action_deadline(
         &self,
         timeout: Option<Duration>,
         default: Duration,
@@ -98,7 +101,7 @@ impl BrowserSession {
     }
 
     /// When a command that should end by `deadline` is given up for lost.
-    pub(super) fn hard(&self, deadline: Deadline) -> Deadline {
+    pub(in crate::runner::browser) fn hard(&self, deadline: Deadline) -> Deadline {
         let left = deadline.left(self.clock());
         Deadline::after(self.clock(), left + LAST_WORDS / 2)
     }
@@ -107,7 +110,7 @@ impl BrowserSession {
     pub(super) fn absorb_events(&mut self) {
         let now = self.lease.clock().monotonic();
         while let Some(event) = self.lease.next_event() {
-            self.record.absorb(event, now);
+            self.record.absorb(&event, now);
         }
     }
 
@@ -127,12 +130,17 @@ impl BrowserSession {
         &self.record
     }
 
-    pub(super) fn clock(&self) -> &dyn Clock {
+    /// What the page was set to.
+    pub fn page_settings(&self) -> &PageSettings {
+        &self.settings
+    }
+
+    pub(in crate::runner::browser) fn clock(&self) -> &dyn Clock {
         self.lease.clock()
     }
 
     /// Sends a command; a dialog that is in its way is dismissed, and noted.
-    pub(super) async fn issue(
+    pub(in crate::runner::browser) async fn issue(
         &mut self,
         command: impl Fn() -> Command,
         deadline: Deadline,
@@ -172,7 +180,7 @@ impl BrowserSession {
     }
 
     /// Runs a function body of ours in the page.
-    pub(super) async fn script(
+    pub(in crate::runner::browser) async fn script(
         &mut self,
         body: &str,
         argument: &Value,
@@ -197,7 +205,7 @@ impl BrowserSession {
     }
 
     /// What a failed command means for the action that sent it.
-    pub(super) fn fault(source: WebDriverError) -> PageFault {
+    pub(in crate::runner::browser) fn fault(source: WebDriverError) -> PageFault {
         match source {
             source @ WebDriverError::TimedOut { .. } => PageFault::Unresponsive { source },
             source if source.fault() == Some(WebDriverFault::Timeout) => {

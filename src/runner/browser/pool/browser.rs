@@ -15,14 +15,11 @@ use crate::task::TaskGroup;
 use crate::time::{Clock, Deadline, Monotonic};
 
 /// What a run is told of, from the browser as a whole.
-const EVENTS: [&str; 7] = [
-    "browsingContext.contextCreated",
-    "browsingContext.contextDestroyed",
+pub(super) const EVENTS: [&str; 4] = [
     "log.entryAdded",
     "network.beforeRequestSent",
     "network.fetchError",
     "network.responseCompleted",
-    "browsingContext.userPromptOpened",
 ];
 
 /// A running browser that several runs may share, each in a user context of its own.

@@ -7,7 +7,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::{PageSettings, Sandbox, remote_capabilities};
-use super::browser::Browser;
+use super::browser::{Browser, EVENTS};
 use super::lease::{Lease, Place};
 use crate::runner::browser::error::BrowserError;
 use crate::runner::browser::page::BrowserSession;
@@ -157,7 +157,7 @@ impl BrowserPool {
             None => None,
         };
         if let Some(bidi) = &bidi {
-            let events = json!({ "events": ["log.entryAdded", "network"] });
+            let events = json!({ "events": EVENTS });
             bidi.command("session.subscribe", events, deadline).await.ok();
         }
         Ok(Place::Remote { session, bidi })

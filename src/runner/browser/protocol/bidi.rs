@@ -122,7 +122,6 @@ impl Bidi {
             socket,
             commands,
             pending: HashMap::new(),
-            contexts: HashMap::new(),
             listeners: Arc::clone(&listeners),
         };
         tasks.spawn("bidi", move |stop| exchange.run(stop));
@@ -190,8 +189,6 @@ struct Exchange {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     commands: mpsc::Receiver<Outgoing>,
     pending: HashMap<u64, oneshot::Sender<Result<Value, Refusal>>>,
-    /// The user context that each browsing context belongs to, frames included.
-    contexts: HashMap<String, String>,
     listeners: Arc<Listeners>,
 }
 
@@ -246,21 +243,15 @@ impl Exchange {
         }
     }
 
-    fn event(&mut self, event: BidiEvent) {
-        let Some(context) = context_of(&event.parameters).map(str::to_owned) else { return };
-        if event.method == "browsingContext.contextCreated" {
-            let owner = event.parameters.get("userContext").and_then(Value::as_str);
-            self.contexts.insert(context.clone(), owner.unwrap_or("default").to_owned());
+    fn event(&self, event: BidiEvent) {
+        if let Some(user_context) = user_context_of(&event.parameters).map(str::to_owned) {
+            self.listeners.tell(&user_context, event);
         }
-        let Some(user_context) = self.contexts.get(&context).cloned() else { return };
-        if event.method == "browsingContext.contextDestroyed" {
-            self.contexts.remove(&context);
-        }
-        self.listeners.tell(&user_context, event);
     }
 }
 
-fn context_of(parameters: &Value) -> Option<&str> {
-    let source = || parameters.get("source")?.get("context");
-    parameters.get("context").or_else(source)?.as_str()
+/// Network events name their user context themselves, log entries in their source.
+fn user_context_of(parameters: &Value) -> Option<&str> {
+    let source = || parameters.get("source")?.get("userContext");
+    parameters.get("userContext").or_else(source)?.as_str()
 }

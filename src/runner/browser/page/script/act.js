@@ -109,7 +109,9 @@ async function ready(request) {
 }
 
 /// Puts the caret into a field with all of its content selected.
-function selectAll(element) {
+function selectAll(element, isSecret) {
+  // Pictures cover what carries this mark.
+  element.toggleAttribute("data-coalmine-secret", isSecret);
   element.focus();
   if (element.isContentEditable) {
     const range = document.createRange();
