@@ -23,6 +23,8 @@ mod program;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod report;
 #[cfg(test)]
 mod run_fixture;
