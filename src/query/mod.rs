@@ -6,4 +6,5 @@ pub mod metric_math;
 pub mod metric_search;
 pub mod metrics_insights;
 pub mod statistic;
+pub mod trace;
 pub mod wildcard;
