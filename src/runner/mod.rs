@@ -13,6 +13,7 @@
 //! ```
 
 mod attempt;
+mod auth;
 pub mod browser;
 mod capture;
 mod events;

@@ -4,6 +4,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::{Attempt, AttemptEnd, Emitted};
+use super::auth::oauth2::TokenCache;
 use super::events::{EventLog, observed};
 use super::probe::Network;
 use super::redaction::Redaction;
@@ -28,6 +29,7 @@ pub(super) struct RunnerParts {
     pub(super) settings: RunnerSettings,
     pub(super) network: Arc<Network>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) tokens: TokenCache,
 }
 
 /// What all parts of one run share.
@@ -46,7 +48,14 @@ impl Runner {
     /// A runner under these settings. Nothing is opened or loaded before it is needed.
     pub fn new(settings: RunnerSettings, clock: Arc<dyn Clock>) -> Self {
         let network = Arc::new(Network::new(settings.network.clone(), Arc::clone(&clock)));
-        Self { parts: Arc::new(RunnerParts { settings, network, clock }) }
+        Self {
+            parts: Arc::new(RunnerParts {
+                settings,
+                network,
+                clock,
+                tokens: TokenCache::default(),
+            }),
+        }
     }
 
     /// Makes one run and reports it.

@@ -31,6 +31,8 @@ mod run_fixture;
 #[cfg(test)]
 mod runs;
 #[cfg(test)]
+mod sign_in;
+#[cfg(test)]
 mod target;
 #[cfg(test)]
 mod tls_target;

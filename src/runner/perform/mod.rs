@@ -3,6 +3,7 @@
 mod body;
 mod http;
 mod rendering;
+mod sign_in;
 
 use super::attempt::Attempt;
 use super::fault;

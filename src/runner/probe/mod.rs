@@ -8,6 +8,7 @@ mod certificate;
 mod error;
 pub mod http;
 mod network;
+mod proxy;
 mod resolve;
 mod tls_client;
 mod trail;

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+use url::Url;
 
 use super::error::{ProbeError, ProbeErrorKind};
 use super::network::Network;
@@ -85,7 +86,7 @@ impl Network {
             // Loaded before the clock of any phase runs; the first handshake must not pay for it.
             self.roots().await;
         }
-        let stream = self.connect(endpoint.host, endpoint.port, trail, deadline).await?;
+        let stream = self.reach(endpoint, trail, deadline).await?;
         match endpoint.tls {
             None => Ok(Transport::Plain(stream)),
             Some(options) => {
@@ -97,9 +98,31 @@ impl Network {
     }
 }
 
+impl Network {
+    /// A connection to the endpoint itself, to its proxy, or through it.
+    async fn reach(
+        &self,
+        endpoint: Endpoint<'_>,
+        trail: &mut Trail,
+        deadline: Deadline,
+    ) -> Result<TcpStream, ProbeError> {
+        let Some(proxy) = endpoint.proxy else {
+            return self.connect(endpoint.host, endpoint.port, trail, deadline).await;
+        };
+        let mut stream = self.connect_to_proxy(proxy, trail, deadline).await?;
+        if endpoint.tls.is_some() {
+            let target = format!("{}:{}", endpoint.host, endpoint.port);
+            self.tunnel(&mut stream, (proxy, &target), trail, deadline).await?;
+        }
+        Ok(stream)
+    }
+}
+
 /// Where to connect and how.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Endpoint<'a> {
+    /// A proxy: plain requests are handed to it, TLS goes through a tunnel.
+    pub(super) proxy: Option<&'a Url>,
     pub(super) host: &'a str,
     pub(super) port: u16,
     pub(super) tls: Option<&'a TlsOptions>,

@@ -25,6 +25,8 @@ pub struct HttpRequest {
     pub tls: TlsOptions,
     /// Version to insist on.
     pub version: Option<HttpVersion>,
+    /// A proxy to go through, an `http:` URL; its user and password are sent to it alone.
+    pub proxy: Option<Url>,
     /// Hosts that the secrets in it may go to: a redirect must not carry its body elsewhere.
     pub secret_hosts: HostScope,
 }
@@ -84,6 +86,7 @@ impl HttpRequest {
             redirects: RedirectPolicy::default(),
             tls: TlsOptions::default(),
             version: None,
+            proxy: None,
             secret_hosts: HostScope::Any,
         };
         if let Some(value) = authorization {

@@ -20,6 +20,7 @@ use crate::canary::observation::{
     CertificateObservation, HttpAnswer, HttpSent, Phase, RedirectHop,
 };
 use crate::runner::policy::PolicyError;
+use crate::runner::probe::proxy;
 use crate::runner::probe::transport::Endpoint;
 use crate::runner::probe::{
     Network, ProbeError, ProbeErrorKind, RedirectFault, TlsOptions, Trail, Verification,
@@ -55,6 +56,7 @@ struct Origin {
     server_name: Option<String>,
     verification: Verification,
     version: Option<HttpVersion>,
+    proxy: Option<Url>,
 }
 
 impl fmt::Debug for HttpSession {
@@ -169,7 +171,8 @@ impl HttpSession {
             Some(HttpVersion::Http11) => vec![b"http/1.1".to_vec()],
         };
         let tls: Option<&TlsOptions> = is_tls.then_some(&tls);
-        let endpoint = Endpoint { host: &origin.host, port: origin.port, tls };
+        let proxy = request.proxy.as_ref();
+        let endpoint = Endpoint { proxy, host: &origin.host, port: origin.port, tls };
         let transport = self.network.open(endpoint, trail, deadline).await?;
         let speaks_http2 = match request.version {
             Some(version) => version == HttpVersion::Http2,
@@ -259,6 +262,7 @@ impl Origin {
             server_name: request.tls.server_name.clone(),
             verification: request.tls.verification,
             version: request.version,
+            proxy: request.proxy.clone(),
         }
     }
 }
@@ -305,7 +309,18 @@ fn message(
         if let Ok(host) = HeaderValue::from_str(&authority) {
             request.headers.insert(header::HOST, host);
         }
-        Uri::builder().path_and_query(path)
+        match &request.proxy {
+            // A plain request is handed to the proxy with its whole URL.
+            Some(proxy) if url.scheme() == "http" => {
+                if let Some(value) = proxy::authorization(proxy)
+                    && let Ok(value) = HeaderValue::from_str(&value)
+                {
+                    request.headers.insert(header::PROXY_AUTHORIZATION, value);
+                }
+                Uri::builder().scheme("http").authority(authority.as_str()).path_and_query(path)
+            }
+            _ => Uri::builder().path_and_query(path),
+        }
     };
     // Everything in a parsed URL is valid in a URI.
     let uri = uri.build().unwrap_or_default();
