@@ -199,7 +199,14 @@ fn unquoted(value: &str) -> String {
 mod tests {
     use super::*;
 
-    const RFC: &str = r#"Basic realm="simple", Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=SHA-256, nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS", Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=MD5, nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS""#;
+    const RFC: &str = concat!(
+        r#"Basic realm="simple", Digest realm="http-auth@example.org", qop="auth, auth-int", "#,
+        r#"algorithm=SHA-256, nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", "#,
+        r#"opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS", "#,
+        r#"Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=MD5, "#,
+        r#"nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", "#,
+        r#"opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS""#,
+    );
 
     fn response(challenge: &Challenge) -> String {
         let credentials = Credentials { user: "Mufasa", password: "Circle of Life" };
