@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::kind::ReportKind;
 use super::tally::Tally;
 use super::terminal::TerminalReporter;
-use super::{github, json, junit};
+use super::{github, json, junit, markdown, tap};
 use crate::canary::event::RunEvent;
 use crate::canary::report::RunReport;
 
@@ -110,6 +110,8 @@ impl Reports {
             ReportKind::Json => Box::new(json::JsonReporter),
             ReportKind::Junit => Box::new(junit::JunitReporter),
             ReportKind::Github => Box::new(github::GithubReporter),
+            ReportKind::Tap => Box::new(tap::TapReporter::default()),
+            ReportKind::Markdown => Box::new(markdown::MarkdownReporter),
         };
         self.push(kind, (to, out), reporter);
     }

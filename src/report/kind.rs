@@ -13,16 +13,21 @@ pub enum ReportKind {
     Junit,
     /// Annotations on the lines of a pull request at GitHub.
     Github,
+    /// Test Anything Protocol.
+    Tap,
+    /// Markdown, for a job summary or a comment.
+    Markdown,
 }
 
 /// A text that names no kind of report.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("no such kind of report; there are terminal, json, junit and github")]
+#[error("no such kind of report; there are terminal, json, junit, github, tap and markdown")]
 pub struct UnknownReportKind;
 
 impl ReportKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Terminal, Self::Json, Self::Junit, Self::Github];
+    pub const ALL: [Self; 6] =
+        [Self::Terminal, Self::Json, Self::Junit, Self::Github, Self::Tap, Self::Markdown];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -31,6 +36,8 @@ impl ReportKind {
             Self::Json => "json",
             Self::Junit => "junit",
             Self::Github => "github",
+            Self::Tap => "tap",
+            Self::Markdown => "markdown",
         }
     }
 

@@ -11,7 +11,9 @@ mod github;
 mod json;
 mod junit;
 mod kind;
+mod markdown;
 mod tally;
+mod tap;
 mod terminal;
 mod untrusted;
 

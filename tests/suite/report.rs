@@ -214,6 +214,8 @@ fn each_kind_of_report_is_as_reviewed() {
     golden::check("tests/ui/report/report.jsonl", &report_of(ReportKind::Json));
     golden::check("tests/ui/report/junit.xml", &report_of(ReportKind::Junit));
     golden::check("tests/ui/report/github.txt", &report_of(ReportKind::Github));
+    golden::check("tests/ui/report/tap.txt", &report_of(ReportKind::Tap));
+    golden::check("tests/ui/report/report.md", &report_of(ReportKind::Markdown));
 }
 
 #[test]
@@ -228,6 +230,8 @@ fn nothing_a_target_said_steers_a_terminal_or_a_ci_system() {
         terminal(Style::Plain, Liveness::Still, Detail::Steps),
         report_of(ReportKind::Json),
         report_of(ReportKind::Junit),
+        report_of(ReportKind::Tap),
+        report_of(ReportKind::Markdown),
     ] {
         let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
         assert!(!text.contains(steers), "{text}");

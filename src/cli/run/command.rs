@@ -72,10 +72,11 @@ pub(in crate::cli) struct RunCommand {
     #[arg(value_parser = str::parse::<Destination>)]
     allow_net: Vec<Destination>,
 
-    /// A report: terminal, json, junit or github, on standard output or to a file; may be repeated
+    /// A report on standard output or to a file; may be repeated
     ///
-    /// Without any, the terminal report. At most one of json and junit can go to standard output;
-    /// the terminal report then goes to standard error.
+    /// One of terminal, json, junit, github, tap and markdown; without any, terminal. At most one
+    /// document (all but terminal and github) can go to standard output; the terminal report then
+    /// goes to standard error.
     #[arg(short, long, value_name = "KIND[=FILE]", value_parser = ReportRequest::parse)]
     #[arg(help_heading = REPORTING)]
     report: Vec<ReportRequest>,
@@ -100,7 +101,8 @@ Examples:
   coalmine run canaries/checkout.yaml --verbose
   coalmine run --tag smoke --jobs 8 --fail-fast
   coalmine run --set base=https://preview-123.example
-  coalmine run --report terminal --report junit=target/junit.xml --report github";
+  coalmine run --report terminal --report junit=target/junit.xml --report github
+  coalmine run --report markdown=\"$GITHUB_STEP_SUMMARY\"";
 
 fn variable(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
