@@ -33,6 +33,8 @@ mod runs;
 #[cfg(test)]
 mod sign_in;
 #[cfg(test)]
+mod store;
+#[cfg(test)]
 mod target;
 #[cfg(test)]
 mod tls_target;

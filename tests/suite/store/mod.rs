@@ -1,0 +1,10 @@
+//! The store from outside: what is appended is read back, from memory, from segments and after a
+//! restart; what is refused is refused by name.
+
+mod audit_events_traces;
+mod format;
+mod logs;
+mod metrics;
+mod resources;
+mod support;
+mod upkeep;
