@@ -5,8 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::changed::Bitmap;
-use super::options::{Mode, PixelHash};
+use super::options::{CompareOptions, Mode, PixelHash};
 use super::shape::Rect;
+use super::sidecar::PageChanges;
 
 /// The result of comparing two pictures.
 #[derive(Clone, Debug, Serialize)]
@@ -36,6 +37,9 @@ pub struct Comparison {
     /// Hash of the actual picture's pixels, when they had to be looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pixel_hash: Option<PixelHash>,
+    /// What the sidecars of both pages differ in, where there were some.
+    #[serde(skip_serializing_if = "PageChanges::is_empty")]
+    pub page: PageChanges,
     #[serde(skip)]
     pub(super) mask: Bitmap,
 }
@@ -74,6 +78,17 @@ impl Comparison {
         parts.join("; ")
     }
 
+    /// Decides the outcome of a comparison by areas.
+    pub(super) fn decide(&mut self, options: &CompareOptions) {
+        let structural = self.baseline != self.actual
+            || self.regions.iter().any(|region| region.verdict.is_structural());
+        self.outcome = options.sensitivity.outcome(self.verdict, structural);
+        let few = options.max_diff.is_some_and(|limit| self.percent <= limit);
+        if self.outcome == Outcome::Failed && few && self.baseline == self.actual {
+            self.outcome = Outcome::Warned;
+        }
+    }
+
     pub(super) fn same(mode: Mode, size: Size) -> Self {
         Self {
             verdict: PageVerdict::Same,
@@ -88,6 +103,7 @@ impl Comparison {
             score: 1.0,
             regions: Vec::new(),
             pixel_hash: None,
+            page: PageChanges::default(),
             mask: Bitmap::new(size.width as usize, size.height as usize),
         }
     }
@@ -203,6 +219,15 @@ pub enum RegionVerdict {
 }
 
 impl RegionVerdict {
+    /// True when something was moved, added or removed.
+    pub(super) fn is_structural(&self) -> bool {
+        match self {
+            Self::Inserted | Self::Removed => true,
+            Self::Moved { dx, dy } => dx.abs().max(dy.abs()) > 1.0,
+            _ => false,
+        }
+    }
+
     /// One word for it.
     pub fn name(&self) -> &'static str {
         match self {

@@ -26,6 +26,7 @@ mod realign;
 mod residual;
 mod score;
 mod shape;
+mod sidecar;
 mod unfilter;
 
 pub use baseline::{
@@ -39,3 +40,7 @@ pub use error::{Damage, PIXELS_MAX, PictureError, PictureFault, SIDE_MAX, Side};
 pub use options::{CompareOptions, Mode, PixelHash, Sensitivity, UnknownName};
 pub use picture::{difference_png, mask_png};
 pub use shape::{Rect, Shape};
+pub use sidecar::{
+    ElementBox, PageChanges, Sidecar, StyleChange, TextChange, TextChangeKind, TextRun,
+    compare_sidecars,
+};

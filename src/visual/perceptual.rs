@@ -2,7 +2,7 @@
 
 use super::changed::{Bitmap, CELL};
 use super::cluster::{Cluster, clusters};
-use super::comparison::{Comparison, Outcome, PageVerdict, Region, RegionVerdict};
+use super::comparison::{Comparison, PageVerdict, Region, RegionVerdict};
 use super::error::PictureError;
 use super::evidence::Evidence;
 use super::judge::judge;
@@ -252,18 +252,10 @@ impl Work {
         result.regions.extend(self.moved.iter().map(moved_region));
         result.regions.sort_by_key(|region| std::cmp::Reverse(weight(region)));
         result.verdict = self.page_verdict(&result.regions);
-        let structural = result.baseline != result.actual
-            || result.regions.iter().any(|region| is_structural(&region.verdict));
-        result.outcome = options.sensitivity.outcome(result.verdict, structural);
         result.changed_pixels = mask.count();
         result.percent = percent(result.changed_pixels, result.compared_pixels);
         result.score = 1.0 - result.percent / 100.0;
-        if let (Some(limit), Outcome::Failed) = (options.max_diff, result.outcome)
-            && result.baseline == result.actual
-            && result.percent <= limit
-        {
-            result.outcome = Outcome::Warned;
-        }
+        result.decide(options);
         result.mask = mask;
     }
 
@@ -395,14 +387,6 @@ fn weight(region: &Region) -> (u8, u64) {
         RegionVerdict::Noise => 0,
     };
     (kind, region.pixels)
-}
-
-fn is_structural(verdict: &RegionVerdict) -> bool {
-    match verdict {
-        RegionVerdict::Inserted | RegionVerdict::Removed => true,
-        RegionVerdict::Moved { dx, dy } => dx.abs().max(dy.abs()) > 1.0,
-        _ => false,
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "pixel counts are far below 2^52")]
