@@ -16,8 +16,10 @@ mod tally;
 mod tap;
 mod terminal;
 mod untrusted;
+mod visual;
 
 pub use fan::{ReportError, Reports};
 pub use kind::{ReportKind, UnknownReportKind};
 pub use tally::Tally;
 pub use terminal::{Detail, Liveness, TerminalReporter};
+pub use visual::{PictureEntry, PictureState, pictures_html};

@@ -34,6 +34,9 @@ pub struct Comparison {
     pub score: f64,
     /// Areas in which the pictures differ, most important first.
     pub regions: Vec<Region>,
+    /// The same for the very same change elsewhere: on another page, or in another place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_id: Option<String>,
     /// Hash of the actual picture's pixels, when they had to be looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pixel_hash: Option<PixelHash>,
@@ -102,6 +105,7 @@ impl Comparison {
             percent: 0.0,
             score: 1.0,
             regions: Vec::new(),
+            change_id: None,
             pixel_hash: None,
             page: PageChanges::default(),
             mask: Bitmap::new(size.width as usize, size.height as usize),

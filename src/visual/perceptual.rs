@@ -255,6 +255,7 @@ impl Work {
         result.changed_pixels = mask.count();
         result.percent = percent(result.changed_pixels, result.compared_pixels);
         result.score = 1.0 - result.percent / 100.0;
+        result.change_id = change_id(&self.pair, &result.regions);
         result.decide(options);
         result.mask = mask;
     }
@@ -373,6 +374,27 @@ fn moved_region(patch: &Patch) -> Region {
         difference: 0.0,
         owner: None,
     }
+}
+
+/// Names the change that some areas show, wherever they lie. What only moved is left out.
+fn change_id(pair: &Pair, regions: &[Region]) -> Option<String> {
+    let shown = |region: &&Region| {
+        !matches!(region.verdict, RegionVerdict::Noise | RegionVerdict::Moved { .. })
+    };
+    let mut prints: Vec<[u8; 32]> = regions
+        .iter()
+        .filter(shown)
+        .map(|region| {
+            let mut hasher = blake3::Hasher::new();
+            pair.baseline.hash_into(region.baseline, &mut hasher);
+            pair.actual.hash_into(region.area, &mut hasher);
+            *hasher.finalize().as_bytes()
+        })
+        .collect();
+    prints.sort_unstable();
+    prints.dedup();
+    let id = blake3::hash(prints.as_flattened()).to_hex();
+    (!prints.is_empty()).then(|| id.chars().take(16).collect())
 }
 
 /// Importance of a region in a list.

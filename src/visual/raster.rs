@@ -2,6 +2,7 @@
 
 use super::container::{Layout, PngContainer, is_png};
 use super::error::{Damage, PictureFault, check_size};
+use super::shape::Rect;
 use super::unfilter::{stands_alone, unfilter};
 
 /// What a picture with holes is laid on: a colour that no interface uses, so that white and black
@@ -136,6 +137,16 @@ impl Raster {
     pub(super) fn to_rgb(&self) -> Vec<u8> {
         let pixels = (0..self.height).flat_map(|y| self.row(y).chunks_exact(self.channels));
         pixels.flat_map(seen).collect()
+    }
+
+    /// Adds the size and the pixels of a settled part to a hash.
+    pub(super) fn hash_into(&self, part: Rect, hasher: &mut blake3::Hasher) {
+        hasher.update(&part.width.to_le_bytes());
+        hasher.update(&part.height.to_le_bytes());
+        let range = part.x as usize * self.channels..part.right() as usize * self.channels;
+        for y in part.y..part.bottom() {
+            hasher.update(self.row(y as usize).get(range.clone()).unwrap_or_default());
+        }
     }
 
     /// A hash of what is seen: equal for equal pixels, however they were encoded.

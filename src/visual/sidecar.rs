@@ -383,7 +383,8 @@ mod tests {
         let page = |looks: &str| {
             let place = r#""box": [0, 0, 40, 20]"#;
             sidecar(&format!(
-                r##"{{"version": 1, "size": [100, 100], "boxes": [{{{place}, "owner": "#buy", {looks}}}]}}"##
+                r##"{{"version": 1, "size": [100, 100],
+                    "boxes": [{{{place}, "owner": "#buy", {looks}}}]}}"##
             ))
         };
         let changes = compare_sidecars(
