@@ -10,6 +10,7 @@ use super::ExitStatus;
 use super::check::CheckCommand;
 use super::defaults::FileDefaults;
 use super::demo::DemoCommand;
+use super::diff::DiffCommand;
 use super::doctor::DoctorCommand;
 use super::new::NewCommand;
 use super::run::RunCommand;
@@ -96,6 +97,7 @@ pub(super) enum Command {
     Run(RunCommand),
     Check(CheckCommand),
     Demo(DemoCommand),
+    Diff(DiffCommand),
     Doctor(DoctorCommand),
     New(NewCommand),
     Schema(SchemaCommand),

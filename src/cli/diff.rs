@@ -122,7 +122,11 @@ pub(super) fn execute(context: &Context, command: &DiffCommand) -> Result<ExitSt
     for (name, baseline, actual) in pictures.pairs() {
         let one = Judged::of(name, (baseline, actual), &options);
         if let (Some(out), Some(comparison)) = (&command.out, one.comparison()) {
-            let path = if pictures.are_folders() { out.join(name).with_extension("png") } else { out.clone() };
+            let path = if pictures.are_folders() {
+                out.join(name).with_extension("png")
+            } else {
+                out.clone()
+            };
             write_difference(&path, &one, comparison)?;
         }
         judged.push(one.kept(command.html.is_some()));
@@ -181,8 +185,9 @@ impl Judged {
                 }
                 Err(error) => State::Unusable(format!("{error}: {}", error.fault)),
             },
-            (None, Some(_)) => State::New,
-            _ => State::Missing,
+            (None, Some(new)) => fault_of(new).map_or(State::New, State::Unusable),
+            (Some(old), None) => fault_of(old).map_or(State::Missing, State::Unusable),
+            (None, None) => State::Missing,
         };
         judged
     }
@@ -249,6 +254,11 @@ impl Judged {
     }
 }
 
+/// What is wrong with a picture that has no partner.
+fn fault_of(picture: &[u8]) -> Option<String> {
+    crate::visual::size_of(picture).err().map(|fault| fault.to_string())
+}
+
 fn add_sidecars(
     comparison: &mut Comparison,
     sidecars: (Option<Sidecar>, Option<Sidecar>),
@@ -300,6 +310,7 @@ fn areas(comparison: &Comparison) -> Vec<String> {
             let (area, old) = (region.area, region.baseline);
             let (width, height) = (area.width.max(old.width), area.height.max(old.height));
             let moved = match region.verdict {
+                _ if region.is_blank => ", blank".to_owned(),
                 RegionVerdict::Moved { dx, dy } => format!(" by {dx:+},{dy:+}"),
                 _ => String::new(),
             };

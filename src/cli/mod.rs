@@ -9,10 +9,12 @@ mod check;
 mod context;
 mod defaults;
 mod demo;
+mod diff;
 mod doctor;
 mod exit;
 mod fatal;
 mod new;
+mod picture_files;
 mod print_config;
 mod ready;
 mod run;
@@ -59,6 +61,7 @@ fn execute(arguments: Vec<OsString>) -> ExitStatus {
         Command::Run(command) => run::execute(&context, command),
         Command::Check(command) => check::execute(&context, command),
         Command::Demo(command) => demo::execute(&context, command),
+        Command::Diff(command) => diff::execute(&context, command),
         Command::Doctor(command) => doctor::execute(&context, command),
         Command::Schema(command) => schema::execute(&context, command),
         Command::New(command) => new::execute(&context, command),

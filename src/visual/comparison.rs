@@ -86,7 +86,10 @@ impl Comparison {
         let structural = self.baseline != self.actual
             || self.regions.iter().any(|region| region.verdict.is_structural());
         self.outcome = options.sensitivity.outcome(self.verdict, structural);
-        let few = options.max_diff.is_some_and(|limit| self.percent <= limit);
+        // What moved is not counted as changed, but who sets a limit does not expect a move.
+        let differing = super::perceptual::percent(self.differing_pixels, self.compared_pixels);
+        let percent = if structural { differing } else { self.percent };
+        let few = options.max_diff.is_some_and(|limit| percent <= limit);
         if self.outcome == Outcome::Failed && few && self.baseline == self.actual {
             self.outcome = Outcome::Warned;
         }
@@ -188,6 +191,9 @@ pub struct Region {
     /// What happened there.
     #[serde(flatten)]
     pub verdict: RegionVerdict,
+    /// It shows nothing of its own: space, or lines like those beside it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_blank: bool,
     /// Pixels that differ in it.
     pub pixels: u64,
     /// Largest difference in it, 0 to about 100; 2 is just visible.

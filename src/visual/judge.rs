@@ -93,10 +93,15 @@ pub(super) fn judge(
     match (sum.strong, sum.foreign) {
         (0, _) if faint_shape || sum.distance_max >= thresholds.shape => RegionVerdict::Content,
         (0, _) => RegionVerdict::Noise,
-        (strong, foreign) if foreign * WARPED_RATIO < strong => RegionVerdict::Warped,
+        (strong, foreign) if strong >= WARPED_MIN && foreign * WARPED_RATIO < strong => {
+            RegionVerdict::Warped
+        }
         _ => RegionVerdict::Content,
     }
 }
+
+/// Fewer strong differences than this are one letter, not a way of drawing.
+const WARPED_MIN: u32 = 60;
 
 /// Strong differences per foreign pixel from which shapes were redrawn, not replaced.
 const WARPED_RATIO: u32 = 20;

@@ -246,7 +246,9 @@ impl Work {
             result.regions.push(region(cluster, verdict));
         }
         for band in &self.bands {
-            mask.fill(band.actual);
+            if band.shows_something {
+                mask.fill(band.actual);
+            }
             result.regions.push(band_region(band));
         }
         result.regions.extend(self.moved.iter().map(moved_region));
@@ -343,6 +345,7 @@ fn region(cluster: &Cluster, verdict: RegionVerdict) -> Region {
         area: cluster.area,
         baseline: cluster.area,
         verdict,
+        is_blank: false,
         pixels: u64::from(cluster.sum.changed),
         difference: cluster.sum.distance_max,
         owner: None,
@@ -358,6 +361,7 @@ fn band_region(band: &Band) -> Region {
         area: band.actual,
         baseline: band.baseline,
         verdict,
+        is_blank: !band.shows_something,
         pixels: u64::from(part.width) * u64::from(part.height),
         difference: 0.0,
         owner: None,
@@ -370,6 +374,7 @@ fn moved_region(patch: &Patch) -> Region {
         area: patch.area(),
         baseline: patch.in_baseline(),
         verdict: RegionVerdict::Moved { dx: patch.dx() as f32, dy: patch.dy() as f32 },
+        is_blank: false,
         pixels: 0,
         difference: 0.0,
         owner: None,
@@ -379,7 +384,8 @@ fn moved_region(patch: &Patch) -> Region {
 /// Names the change that some areas show, wherever they lie. What only moved is left out.
 fn change_id(pair: &Pair, regions: &[Region]) -> Option<String> {
     let shown = |region: &&Region| {
-        !matches!(region.verdict, RegionVerdict::Noise | RegionVerdict::Moved { .. })
+        let only_moved = matches!(region.verdict, RegionVerdict::Moved { .. });
+        !region.is_blank && !only_moved && region.verdict != RegionVerdict::Noise
     };
     let mut prints: Vec<[u8; 32]> = regions
         .iter()
@@ -400,6 +406,7 @@ fn change_id(pair: &Pair, regions: &[Region]) -> Option<String> {
 /// Importance of a region in a list.
 fn weight(region: &Region) -> (u8, u64) {
     let kind = match region.verdict {
+        _ if region.is_blank => 1,
         RegionVerdict::Content
         | RegionVerdict::Inserted
         | RegionVerdict::Removed

@@ -18,6 +18,7 @@ fn help_texts_are_as_reviewed() {
         (&["schema", "--help"], "tests/ui/cli/help-schema.txt"),
         (&["check", "--help"], "tests/ui/cli/help-check.txt"),
         (&["demo", "--help"], "tests/ui/cli/help-demo.txt"),
+        (&["diff", "--help"], "tests/ui/cli/help-diff.txt"),
         (&["doctor", "--help"], "tests/ui/cli/help-doctor.txt"),
         (&["new", "--help"], "tests/ui/cli/help-new.txt"),
     ] {

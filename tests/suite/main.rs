@@ -16,6 +16,8 @@ mod notify;
 #[cfg(test)]
 mod picture_bombs;
 #[cfg(test)]
+mod picture_diff;
+#[cfg(test)]
 mod picture_drawing;
 #[cfg(test)]
 mod picture_verdicts;

@@ -87,8 +87,9 @@ fn an_inserted_blank_row_is_soft_and_five_are_a_shift() {
     let result = judged(&page(), &page().pushed_down(30, 5, [255; 3]));
     assert_eq!((result.verdict, result.outcome), (PageVerdict::Shift, Outcome::Failed));
     assert_eq!(names(&result), ["inserted", "moved"]);
+    assert!(result.regions[0].is_blank);
     assert_eq!(result.regions[1].verdict, RegionVerdict::Moved { dx: 0.0, dy: 5.0 });
-    assert_eq!(result.changed_pixels, 5 * 240);
+    assert_eq!(result.changed_pixels, 0, "nothing is marked");
 }
 
 #[test]
@@ -194,6 +195,26 @@ fn max_diff_lets_small_changes_pass_with_a_warning() {
     let result = judged_with(&page(), &actual, &limit(0.3));
     assert_eq!((result.outcome, result.percent < 0.21), (Outcome::Warned, true));
     assert_eq!(judged_with(&page(), &actual, &limit(0.1)).outcome, Outcome::Failed);
+}
+
+#[test]
+fn max_diff_does_not_hide_a_page_that_moved() {
+    let options = CompareOptions { max_diff: Some(1.0), ..Default::default() };
+    let moved = page().pushed_down(30, 5, [255; 3]);
+    let same_size = Page(image::imageops::crop_imm(&moved.0, 0, 0, 240, 200).to_image());
+    assert_eq!(judged_with(&page(), &same_size, &options).outcome, Outcome::Failed);
+}
+
+#[test]
+fn the_same_change_in_two_places_has_one_id() {
+    let dotted = |x| {
+        let mut page = Page::blank(240, 200);
+        page.fill([x, 50, 9, 9], [220, 38, 38]);
+        judged(&Page::blank(240, 200), &page).change_id
+    };
+    assert!(dotted(40).is_some());
+    assert_eq!(dotted(40), dotted(97));
+    assert_eq!(judged(&page(), &page()).change_id, None);
 }
 
 #[test]

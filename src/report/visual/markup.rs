@@ -14,7 +14,9 @@ pub(super) fn escaped(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             // What no page may hold, and what turns the reading direction of what follows.
-            '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{202a}'..='\u{202e}'
+            '\u{0}'..='\u{8}'
+            | '\u{b}'..='\u{1f}'
+            | '\u{202a}'..='\u{202e}'
             | '\u{2066}'..='\u{2069}' => out.push('\u{fffd}'),
             _ => out.push(letter),
         }

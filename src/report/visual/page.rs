@@ -60,8 +60,10 @@ pub fn pictures_html(title: &str, entries: &[PictureEntry<'_>]) -> String {
          <title>{title}</title>\n<style>\n{STYLE}</style></head>\n<body>\n"
     );
     page.push_str(&header(&title, entries));
-    page.push_str("<noscript><p class=\"no-js\">Without scripts all pictures are shown side by \
-                   side.</p></noscript>\n<div class=\"layout\">\n");
+    page.push_str(
+        "<noscript><p class=\"no-js\">Without scripts all pictures are shown side by \
+                   side.</p></noscript>\n<div class=\"layout\">\n",
+    );
     page.push_str(&list(&shown));
     page.push_str("<main>\n");
     if shown.is_empty() {
@@ -70,7 +72,8 @@ pub fn pictures_html(title: &str, entries: &[PictureEntry<'_>]) -> String {
     for (at, entry) in shown.iter().enumerate() {
         page.push_str(&section(at, entry));
     }
-    write!(page, "</main></div>\n{HELP}\n<script>{SCRIPT}</script>\n</body></html>\n").unwrap_or(());
+    write!(page, "</main></div>\n{HELP}\n<script>{SCRIPT}</script>\n</body></html>\n")
+        .unwrap_or(());
     page
 }
 
@@ -226,9 +229,8 @@ fn section(at: usize, entry: &PictureEntry<'_>) -> String {
 }
 
 fn stage(at: usize, entry: &PictureEntry<'_>) -> String {
-    let size = |picture: Option<&[u8]>| {
-        picture.and_then(|picture| crate::visual::size_of(picture).ok())
-    };
+    let size =
+        |picture: Option<&[u8]>| picture.and_then(|picture| crate::visual::size_of(picture).ok());
     let (old, new) = (size(entry.baseline), size(entry.actual));
     let Some(largest) = [old, new].into_iter().flatten().map(|size| size.width).max() else {
         return String::new();
@@ -283,7 +285,7 @@ fn boxes(at: usize, comparison: &Comparison, face: Face) -> String {
             out,
             "<div class=\"box {}\" data-of=\"{at}-{number}\" \
              style=\"--x:{};--y:{};--bw:{};--bh:{}\"></div>",
-            region.verdict.name(),
+            if region.is_blank { "moved" } else { region.verdict.name() },
             area.x,
             area.y,
             area.width,
@@ -335,6 +337,7 @@ fn told(region: &Region) -> String {
             let parts = [part(dx, "right", "left"), part(dy, "down", "up")];
             format!("moved {}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
         }
+        verdict if region.is_blank => format!("{}, blank", verdict.name()),
         verdict => verdict.name().to_owned(),
     }
 }

@@ -13,8 +13,7 @@
 
   // The zoom at which the whole width fits; never enlarged.
   function fitting() {
-    const wide = stage().dataset.width * (state.mode === "side" && $(".baseline", stage()) ? 2 : 1);
-    return Math.min(1, (view().clientWidth - 32) / wide);
+    return Math.min(1, (scrollers()[0].clientWidth - 16) / stage().dataset.width);
   }
 
   function zoomTo(zoom) {
@@ -62,13 +61,19 @@
     $$(".box.current").forEach((box) => box.classList.remove("current"));
     $$(`[data-of="${box}"]`, stage()).forEach((box) => box.classList.add("current"));
     list.forEach((button, at) => button.setAttribute("aria-pressed", at === state.region));
-    const area = view(), half = state.mode === "side" && $(".baseline", stage()) ? 2 : 1;
-    const room = Math.min(area.clientWidth / half / (+w + 24), area.clientHeight / (+h + 24));
+    const panes = scrollers(), pane = panes[panes.length - 1];
+    const room = Math.min(pane.clientWidth / (+w + 24), pane.clientHeight / (+h + 24));
     zoomTo(Math.min(8, Math.max(fitting(), room * 0.6)));
-    const frame = $(".actual .frame", stage()).getBoundingClientRect(), pane = area.getBoundingClientRect();
-    area.scrollLeft += frame.left - pane.left + (+x + w / 2) * state.zoom - area.clientWidth * (half === 2 ? 0.75 : 0.5);
-    area.scrollTop += frame.top - pane.top + (+y + h / 2) * state.zoom - area.clientHeight / 2;
+    panes.forEach((pane) => {
+      const frame = $(".frame", pane.matches("figure") ? pane : $(".actual", pane) || pane).getBoundingClientRect();
+      const box = pane.getBoundingClientRect();
+      pane.scrollLeft += frame.left - box.left + (+x + w / 2) * state.zoom - pane.clientWidth / 2;
+      pane.scrollTop += frame.top - box.top + (+y + h / 2) * state.zoom - pane.clientHeight / 2;
+    });
   }
+
+  // What scrolls: each picture for itself side by side (in step), else the view around them.
+  const scrollers = () => state.mode === "side" ? $$("figure", stage()) : [view()];
 
   // The next region, over the end of a picture into the next picture.
   function step(by) {
@@ -114,6 +119,10 @@
     };
     const pane = $(".view", section);
     if (pane) { pane.addEventListener("pointermove", pull); pane.addEventListener("pointerdown", pull); }
+    const figures = $$("figure", section);
+    figures.forEach((figure) => figure.addEventListener("scroll", () => figures.forEach((other) => {
+      if (other !== figure && state.mode === "side") other.scrollTo(figure.scrollLeft, figure.scrollTop);
+    })));
     $$("img", section).forEach((image) => { image.draggable = false; });
   });
   addEventListener("resize", () => state.region < 0 && zoomTo(fitting()));
