@@ -89,7 +89,8 @@ fn is_shown(entry: &PictureEntry<'_>) -> bool {
 const HELP: &str = r#"<dialog aria-label="Keys"><table>
 <tr><td><kbd>n</kbd> <kbd>p</kbd></td><td>next and previous change, enlarged when small</td></tr>
 <tr><td><kbd>j</kbd> <kbd>k</kbd></td><td>next and previous picture</td></tr>
-<tr><td><kbd>1</kbd> … <kbd>5</kbd></td><td>side by side, slider, onion skin, blink, changed pixels</td></tr>
+<tr><td><kbd>1</kbd> … <kbd>5</kbd></td>
+<td>side by side, slider, onion skin, blink, changed pixels</td></tr>
 <tr><td><kbd>←</kbd> <kbd>→</kbd></td><td>move the slider, fade the onion skin</td></tr>
 <tr><td><kbd>space</kbd></td><td>blink once</td></tr>
 <tr><td><kbd>+</kbd> <kbd>-</kbd> <kbd>0</kbd></td><td>zoom in, out, fit</td></tr>
@@ -184,7 +185,8 @@ fn list(shown: &[&PictureEntry<'_>]) -> String {
                 .unwrap_or_default();
             write!(
                 nav,
-                "<li><a href=\"#p{at}\">{image}<span>{}<br><small class=\"{}\">{}</small></span></a></li>",
+                "<li><a href=\"#p{at}\">{image}<span>{}<br><small class=\"{}\">{}</small></span></a>\
+                 </li>",
                 escaped(entry.name),
                 class(entry),
                 verdict(entry)
