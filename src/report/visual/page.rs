@@ -183,15 +183,9 @@ fn list(shown: &[&PictureEntry<'_>]) -> String {
             let image = thumbnail(picture, THUMBNAIL_SIDE)
                 .map(|small| format!("<img src=\"{}\" alt=\"\">", data_url(&small)))
                 .unwrap_or_default();
-            write!(
-                nav,
-                "<li><a href=\"#p{at}\">{image}<span>{}<br><small class=\"{}\">{}</small></span></a>\
-                 </li>",
-                escaped(entry.name),
-                class(entry),
-                verdict(entry)
-            )
-            .unwrap_or(());
+            let (class, name, verdict) = (class(entry), escaped(entry.name), verdict(entry));
+            let text = format!("<span>{name}<br><small class=\"{class}\">{verdict}</small></span>");
+            write!(nav, "<li><a href=\"#p{at}\">{image}{text}</a></li>").unwrap_or(());
         }
         nav.push_str("</ol>\n");
     }
