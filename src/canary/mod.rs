@@ -6,6 +6,9 @@
 
 pub mod action;
 pub mod assertion;
+#[cfg(test)]
+mod assertion_fixture;
+pub mod capture;
 pub mod definition;
 mod document;
 pub mod event;

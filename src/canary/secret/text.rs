@@ -1,5 +1,3 @@
-//! Values that must not be seen.
-
 use std::fmt;
 use std::sync::Arc;
 

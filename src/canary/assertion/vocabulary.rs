@@ -1,13 +1,11 @@
-//! One vocabulary of assertions over every observable, shared by YAML, Lua and all probes.
-
 use std::time::Duration;
 
 use regex::Regex;
 use serde_json_path::JsonPath;
 
-use super::json_schema::JsonSchema;
-use super::observation::Phase;
-use super::template::{TemplateValue, Text};
+use crate::canary::json_schema::JsonSchema;
+use crate::canary::observation::Phase;
+use crate::canary::template::{TemplateValue, Text};
 use crate::diagnostic::Span;
 
 /// One predicate over one observable, with where it stands in the canary file.
