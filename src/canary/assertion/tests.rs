@@ -127,7 +127,8 @@ fn a_failure_shows_what_was_expected_what_was_and_where() {
         (
             "body: not contains blue",
             "body at line 2: not contains \"blue\" | found it in: \"items\": [{\"p\": 1, \
-             \"name\": \"red lamp\"}, {\"p\": 5, \"name\": \"blue lamp\"}], \"deep\": {\"x\": {\"y\": 1}}}",
+             \"name\": \"red lamp\"}, {\"p\": 5, \"name\": \"blue lamp\"}], \
+             \"deep\": {\"x\": {\"y\": 1}}}",
         ),
         ("expires: over 30d", "certificate expires: over 30d | no certificate was shown"),
         ("bytes: over 1 MiB", "bytes: over 1 MiB | 170"),
