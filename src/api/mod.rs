@@ -1,1 +1,43 @@
-//! AWS wire protocols on one port.
+//! AWS wire protocols on one port: what an unmodified AWS client talks to.
+//!
+//! Main function: [`router`]. A request passes four gates, each in its own module: may it come here
+//! (`auth`), is it small and whole (`body`), which operation is it (`address`), is its input what
+//! the operation takes (`wire`). Then one file does the work: `<service>/<operation>.rs`, with
+//! typed input and output and one `async fn run(Call, Input) -> Answer<Output>` that knows no
+//! protocol. A new operation is that file and one line in its service's table.
+//!
+//! A door only translates: names, shapes, limits and messages are here; what they mean is in the
+//! layers below. What is not supported is refused by name, never answered with an empty success.
+
+mod address;
+mod auth;
+mod body;
+mod call;
+mod error;
+mod router;
+mod service;
+mod settings;
+mod sts;
+mod wire;
+
+use std::sync::Arc;
+
+pub use auth::{Credential, Credentials, SecretKey};
+pub use router::router;
+pub use settings::{Access, ApiSettings, AuditSelection, ExposedListener};
+
+use crate::time::Clock;
+
+/// What the door works on.
+#[derive(Clone, Debug)]
+pub struct ApiState {
+    /// Tells when a call comes.
+    pub clock: Arc<dyn Clock>,
+    /// What the operator chose.
+    pub settings: Arc<ApiSettings>,
+}
+
+/// Every service that is answered here.
+fn services() -> Vec<service::Service> {
+    vec![sts::service()]
+}
