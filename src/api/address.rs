@@ -2,7 +2,8 @@ use http::HeaderMap;
 use http::header;
 use http::request::Parts;
 
-use super::error::{ApiError, common};
+use super::error::ApiError;
+use super::fault;
 use super::service::{Operation, Service};
 use super::wire::{Form, JsonVersion, Manner, Node, Protocol};
 
@@ -87,14 +88,14 @@ impl<'a> Address<'a> {
 
     fn named(&self, name: &str) -> Result<(&'a Service, &'a Operation), ApiError> {
         let Some(service) = self.service else {
-            return Err(common::UNKNOWN_OPERATION
+            return Err(fault::UNKNOWN_OPERATION
                 .because(format!("operation {name:?} is of no service that is supported here")));
         };
         match service.operation(name) {
             Some(operation) => Ok((service, operation)),
             None => {
                 let title = service.title;
-                Err(common::UNKNOWN_OPERATION
+                Err(fault::UNKNOWN_OPERATION
                     .because(format!("{title} operation {name:?} is not supported here")))
             }
         }
@@ -126,7 +127,7 @@ impl<'a> Address<'a> {
         let Some((service, (operation, labels))) = found else {
             let (method, path) = (&parts.method, parts.uri.path());
             let title = self.service.map_or("any service", |service| service.title);
-            return Err(common::UNKNOWN_OPERATION
+            return Err(fault::UNKNOWN_OPERATION
                 .because(format!("{method} {path} is no operation of {title} supported here"))
                 .with_status(404));
         };
@@ -159,14 +160,14 @@ impl<'a> Address<'a> {
             return Ok(());
         }
         let expected = self.protocol.content_type();
-        Err(common::SERIALIZATION
+        Err(fault::SERIALIZATION
             .because(format!("content type {kind:?} is not that of the protocol, {expected}"))
             .with_status(415))
     }
 }
 
 fn malformed(fault: super::wire::BadBody) -> ApiError {
-    common::SERIALIZATION.because(fault.to_string())
+    fault::SERIALIZATION.because(fault.to_string())
 }
 
 fn with_prefix<'a>(services: &'a [Service], prefix: &str) -> Option<&'a Service> {

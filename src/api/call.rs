@@ -1,11 +1,17 @@
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use super::ApiState;
+use serde_json::Value;
+
+use super::audit::{self, AuditTrail};
 use super::auth::Caller;
 use super::error::ApiError;
 use super::service::Effect;
-use crate::telemetry::Scope;
+use super::{ApiState, fault};
+use crate::store::{AppendError, ReadError, ResourceChanges};
+use crate::telemetry::{Scope, TelemetryBatch};
 use crate::time::Timestamp;
 
 /// One call of one operation: who, when, and the state it works on. Cheap to clone.
@@ -17,7 +23,9 @@ pub(super) struct Call {
 #[derive(Debug)]
 struct Shared {
     state: ApiState,
+    trail: AuditTrail,
     facts: CallFacts,
+    audited: AtomicBool,
     resources: Mutex<Vec<(Arc<str>, Arc<str>)>>,
 }
 
@@ -40,12 +48,15 @@ pub(super) struct CallFacts {
     pub(super) source_address: Option<IpAddr>,
     /// What the client calls itself.
     pub(super) user_agent: Option<String>,
+    /// The input as its audit record shows it.
+    pub(super) parameters: Value,
 }
 
 impl Call {
     /// A call with these facts.
-    pub(super) fn new(state: ApiState, facts: CallFacts) -> Self {
-        Self { shared: Arc::new(Shared { state, facts, resources: Mutex::default() }) }
+    pub(super) fn new(state: ApiState, trail: AuditTrail, facts: CallFacts) -> Self {
+        let (audited, resources) = (AtomicBool::new(false), Mutex::default());
+        Self { shared: Arc::new(Shared { state, trail, facts, audited, resources }) }
     }
 
     /// The account and region it works in.
@@ -68,6 +79,58 @@ impl Call {
         &self.shared.state
     }
 
+    /// Makes telemetry durable, together with the record of this call.
+    ///
+    /// Errors: those of the store, as the caller is told them.
+    pub(super) async fn append(&self, batch: TelemetryBatch) -> Answer<()> {
+        self.append_with(batch, None).await.map_err(ApiError::from)
+    }
+
+    /// Makes changes of resources durable, together with the record of this call.
+    ///
+    /// Errors: the store's, so that an operation can say in its own words what exists or does not.
+    pub(super) async fn apply(&self, changes: ResourceChanges) -> Result<(), AppendError> {
+        self.append_with(TelemetryBatch::new(self.scope().clone()), Some(changes)).await
+    }
+
+    async fn append_with(
+        &self,
+        mut batch: TelemetryBatch,
+        changes: Option<ResourceChanges>,
+    ) -> Result<(), AppendError> {
+        let selection = self.shared.state.settings.audit;
+        let recorded = audit::is_selected(self.facts().effect, selection) && !self.is_audited();
+        if recorded {
+            batch.audit.push(audit::record(self, None));
+        }
+        let store = &self.shared.state.store;
+        match changes {
+            Some(changes) => store.append_with(batch, changes).await?,
+            None => store.append(batch).await?,
+        };
+        if recorded {
+            self.shared.audited.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Records how the call ended, unless what it appended holds its record already.
+    pub(super) async fn finish(&self, refused: Option<&ApiError>) {
+        let selection = self.shared.state.settings.audit;
+        if audit::is_selected(self.facts().effect, selection) && !self.is_audited() {
+            self.shared.trail.add(self.scope(), audit::record(self, refused)).await;
+        }
+    }
+
+    /// The trail that records of calls go to.
+    pub(super) fn trail(&self) -> &AuditTrail {
+        &self.shared.trail
+    }
+
+    fn is_audited(&self) -> bool {
+        self.shared.audited.load(Ordering::Relaxed)
+    }
+
     /// Says that it concerns a resource, for its audit record.
     pub(super) fn concerns(&self, kind: &str, name: &str) {
         let mut resources = self.shared.resources.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,3 +145,37 @@ impl Call {
 
 /// What an operation answers.
 pub(super) type Answer<T> = Result<T, ApiError>;
+
+/// How long a caller is asked to wait when the store is busy.
+const BUSY_WAIT: Duration = Duration::from_secs(1);
+/// How long a caller is asked to wait when the disk is full.
+const READ_ONLY_WAIT: Duration = Duration::from_secs(30);
+
+impl From<AppendError> for ApiError {
+    fn from(error: AppendError) -> Self {
+        let message = error.to_string();
+        match error {
+            AppendError::Busy | AppendError::Stopped => {
+                fault::UNAVAILABLE.because(message).after(BUSY_WAIT)
+            }
+            AppendError::ReadOnly => fault::UNAVAILABLE.because(message).after(READ_ONLY_WAIT),
+            AppendError::TooLarge { .. } => fault::TOO_LARGE.because(message),
+            AppendError::Conflict { .. }
+            | AppendError::Missing { .. }
+            | AppendError::Body { .. } => fault::INTERNAL.because(message),
+        }
+    }
+}
+
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Token => fault::VALIDATION.because("The specified nextToken is invalid."),
+            ReadError::Stopped => fault::UNAVAILABLE.because(error.to_string()).after(BUSY_WAIT),
+            other => {
+                tracing::error!(fault = %other, "store cannot be read");
+                fault::INTERNAL.because("the store cannot be read")
+            }
+        }
+    }
+}

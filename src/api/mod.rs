@@ -10,10 +10,17 @@
 //! layers below. What is not supported is refused by name, never answered with an empty success.
 
 mod address;
+mod audit;
 mod auth;
 mod body;
 mod call;
+mod cloudtrail;
+mod cloudwatch;
 mod error;
+mod events;
+mod fault;
+mod logs;
+mod page;
 mod router;
 mod service;
 mod settings;
@@ -26,11 +33,17 @@ pub use auth::{Credential, Credentials, SecretKey};
 pub use router::router;
 pub use settings::{Access, ApiSettings, AuditSelection, ExposedListener};
 
+use crate::store::Store;
+use crate::task::TaskGroup;
 use crate::time::Clock;
 
 /// What the door works on.
 #[derive(Clone, Debug)]
 pub struct ApiState {
+    /// What is read and written.
+    pub store: Store,
+    /// Owns the task that writes audit records; to be stopped before the store.
+    pub tasks: TaskGroup,
     /// Tells when a call comes.
     pub clock: Arc<dyn Clock>,
     /// What the operator chose.
@@ -39,5 +52,11 @@ pub struct ApiState {
 
 /// Every service that is answered here.
 fn services() -> Vec<service::Service> {
-    vec![sts::service()]
+    vec![
+        cloudtrail::service(),
+        cloudwatch::service(),
+        events::service(),
+        logs::service(),
+        sts::service(),
+    ]
 }

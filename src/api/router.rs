@@ -11,10 +11,12 @@ use http::{HeaderValue, StatusCode, header};
 use tokio::sync::Semaphore;
 
 use super::address::{Address, Found};
+use super::audit::{self, AuditTrail};
 use super::auth::{Caller, Signature, Signed, anonymous_account, check_local};
 use super::body::{BodyError, inflate, read_body};
 use super::call::{Call, CallFacts};
-use super::error::{ApiError, common};
+use super::error::ApiError;
+use super::fault;
 use super::service::{Output, Service};
 use super::wire::{Manner, Protocol, Reply, error_reply};
 use super::{Access, ApiState, services};
@@ -25,12 +27,14 @@ use crate::telemetry::{Region, Scope};
 /// Routes are claimed by method, so that a console can have `GET /` on the same port.
 pub fn router(state: ApiState) -> Router {
     let requests = Arc::new(Semaphore::new(state.settings.requests_max));
-    let door = Arc::new(Door { state, services: services(), requests });
+    let trail = AuditTrail::start(state.store.clone(), &state.tasks);
+    let door = Arc::new(Door { state, trail, services: services(), requests });
     Router::new().route("/", post(answer)).fallback(answer).with_state(door)
 }
 
 struct Door {
     state: ApiState,
+    trail: AuditTrail,
     services: Vec<Service>,
     requests: Arc<Semaphore>,
 }
@@ -58,7 +62,7 @@ impl Door {
             Err(refused) => Err(refused),
         };
         match admitted {
-            Ok((caller, body)) => self.call(address, parts, (caller, &body), request_id).await,
+            Ok(admitted) => self.call(address, parts, &admitted, request_id).await,
             Err(refused) => {
                 let manner = address.manner("", request_id);
                 (error_reply(manner, &refused), manner.protocol)
@@ -72,19 +76,19 @@ impl Door {
         parts: &Parts,
         body: Body,
         signature: Option<&Signature>,
-    ) -> Result<(Caller, bytes::Bytes), ApiError> {
+    ) -> Result<Admitted, ApiError> {
         let settings = &self.state.settings;
         if let Access::Anonymous = settings.access {
             check_local(&parts.uri, &parts.headers, &settings.hosts)
-                .map_err(|refusal| common::ACCESS_DENIED.because(refusal.to_string()))?;
+                .map_err(|refusal| fault::ACCESS_DENIED.because(refusal.to_string()))?;
         }
         let region = signature.map(|signature| Region::new(&signature.region)).unwrap_or_default();
         if !settings.regions.is_empty() && !settings.regions.contains(&region) {
             let why = format!("Credential should be scoped to a valid region, not '{region}'.");
-            return Err(common::INVALID_SIGNATURE.because(why));
+            return Err(fault::INVALID_SIGNATURE.because(why));
         }
         if let (Access::Signed(_), None) = (&settings.access, signature) {
-            return Err(common::MISSING_TOKEN.because("Missing Authentication Token"));
+            return Err(fault::MISSING_TOKEN.because("Missing Authentication Token"));
         }
         let body = read_body(body, &parts.headers, settings.body_bytes_max).await?;
         let caller = match (&settings.access, signature) {
@@ -104,19 +108,19 @@ impl Door {
             }
             (_, None) => Caller::default(),
         };
+        let sent_bytes = body.len();
         let body = inflate(body, &parts.headers, settings.inflated_bytes_max).await?;
-        Ok((caller, body))
+        Ok(Admitted { caller, body, sent_bytes })
     }
 
     async fn call(
         &self,
         mut address: Address<'_>,
         parts: &Parts,
-        (caller, body): (Caller, &[u8]),
+        admitted: &Admitted,
         request_id: &str,
     ) -> (Reply, Protocol) {
-        // The address borrows the table and the request, so it is made again for this call.
-        let found = address.find(&self.services, parts, body);
+        let found = address.find(&self.services, parts, &admitted.body);
         let found = match found {
             Ok(found) => found,
             Err(refused) => {
@@ -125,8 +129,8 @@ impl Door {
             }
         };
         let manner = address.manner(found.operation.name, request_id);
-        let answer = match self.check_scope(parts, found.service) {
-            Ok(()) => self.run(found, parts, caller, request_id).await,
+        let answer = match self.check(parts, &found, admitted.sent_bytes) {
+            Ok(()) => self.run(found, parts, admitted.caller.clone(), request_id).await,
             Err(refused) => Err(refused),
         };
         (write(manner, answer), manner.protocol)
@@ -152,24 +156,39 @@ impl Door {
             at: self.state.clock.now(),
             source_address: peer.map(|ConnectInfo(address)| address.ip()),
             user_agent: text(header::USER_AGENT.as_str()).map(ToOwned::to_owned),
+            parameters: audit::parameters(operation.effect, &input),
         };
-        let call = Call::new(self.state.clone(), facts);
-        match operation.start(call, input) {
+        let call = Call::new(self.state.clone(), self.trail.clone(), facts);
+        let answer = match operation.start(call.clone(), input) {
             Ok(pending) => pending.await,
             Err(fault) => Err((service.refuse)(&fault)),
-        }
+        };
+        call.finish(answer.as_ref().err()).await;
+        answer
     }
 
     /// With credentials configured, a signature is good for the service in its scope only.
-    fn check_scope(&self, parts: &Parts, service: &Service) -> Result<(), ApiError> {
+    fn check(&self, parts: &Parts, found: &Found<'_>, sent_bytes: usize) -> Result<(), ApiError> {
+        if let Some(most) = found.operation.sent_bytes_max.filter(|most| sent_bytes > *most) {
+            return Err(BodyError::TooLarge(most).into());
+        }
         let signature = Signature::of(&parts.uri, &parts.headers)?;
         match (&self.state.settings.access, signature) {
             (Access::Signed(_), Some(signature)) => {
-                Ok(signature.check_service(service.signing_name)?)
+                Ok(signature.check_service(found.service.signing_name)?)
             }
             _ => Ok(()),
         }
     }
+}
+
+/// A request that may come in.
+struct Admitted {
+    caller: Caller,
+    /// Decompressed.
+    body: bytes::Bytes,
+    /// How long the body was as sent.
+    sent_bytes: usize,
 }
 
 fn write(manner: Manner<'_>, answer: Result<Box<dyn Output>, ApiError>) -> Reply {
@@ -178,7 +197,7 @@ fn write(manner: Manner<'_>, answer: Result<Box<dyn Output>, ApiError>) -> Reply
             Ok(reply) => return reply,
             Err(fault) => {
                 tracing::error!(operation = manner.operation, %fault, "answer cannot be written");
-                common::INTERNAL.because("the answer could not be written")
+                fault::INTERNAL.because("the answer could not be written")
             }
         },
         Err(refused) => refused,
@@ -187,7 +206,7 @@ fn write(manner: Manner<'_>, answer: Result<Box<dyn Output>, ApiError>) -> Reply
 }
 
 fn busy() -> ApiError {
-    common::UNAVAILABLE
+    fault::UNAVAILABLE
         .because("too many requests are in work")
         .after(std::time::Duration::from_secs(1))
 }
@@ -195,13 +214,13 @@ fn busy() -> ApiError {
 impl From<BodyError> for ApiError {
     fn from(fault: BodyError) -> Self {
         match fault {
-            BodyError::TooLarge(_) => common::TOO_LARGE.because(fault.to_string()),
-            BodyError::TooSlow => common::SERIALIZATION.because(fault.to_string()).with_status(408),
+            BodyError::TooLarge(_) => fault::TOO_LARGE.because(fault.to_string()),
+            BodyError::TooSlow => fault::SERIALIZATION.because(fault.to_string()).with_status(408),
             BodyError::Encoding(_) => {
-                common::SERIALIZATION.because(fault.to_string()).with_status(415)
+                fault::SERIALIZATION.because(fault.to_string()).with_status(415)
             }
             BodyError::CutOff | BodyError::BadGzip => {
-                common::SERIALIZATION.because(fault.to_string())
+                fault::SERIALIZATION.because(fault.to_string())
             }
         }
     }

@@ -76,6 +76,8 @@ pub(super) struct Operation {
     pub(super) effect: Effect,
     /// Where it is reached in a REST service.
     pub(super) route: Option<Route>,
+    /// The largest body it takes as sent, where that is less than for others.
+    pub(super) sent_bytes_max: Option<usize>,
     run: Box<Run>,
 }
 
@@ -115,13 +117,19 @@ where
         let answer = run(call, input);
         Ok(async move { answer.await.map(|output| Box::new(output) as Box<dyn Output>) }.boxed())
     };
-    Operation { name, effect, route: None, run: Box::new(run) }
+    Operation { name, effect, route: None, sent_bytes_max: None, run: Box::new(run) }
 }
 
 impl Operation {
     /// Where a REST service has it: `POST /canary/{Name}/runs`, labels named as input members.
     pub(super) fn at(mut self, method: Method, path: &'static str) -> Self {
         self.route = Some(Route { method, path });
+        self
+    }
+
+    /// The largest body it takes as sent.
+    pub(super) fn sent_bytes_max(mut self, most: usize) -> Self {
+        self.sent_bytes_max = Some(most);
         self
     }
 

@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{Caller, Credentials};
-use crate::api::error::{ApiError, common};
+use crate::api::error::ApiError;
+use crate::api::fault;
 use crate::telemetry::{Region, Scope};
 use crate::time::Timestamp;
 
@@ -89,10 +90,10 @@ pub(in crate::api) enum Refusal {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let fault = match &refusal {
-            Refusal::Incomplete(_) => common::INCOMPLETE_SIGNATURE,
-            Refusal::UnknownKey => common::UNRECOGNIZED_CLIENT,
-            Refusal::SessionEnded => common::EXPIRED_TOKEN,
-            Refusal::Scope(_) | Refusal::Mismatch => common::INVALID_SIGNATURE,
+            Refusal::Incomplete(_) => fault::INCOMPLETE_SIGNATURE,
+            Refusal::UnknownKey => fault::UNRECOGNIZED_CLIENT,
+            Refusal::SessionEnded => fault::EXPIRED_TOKEN,
+            Refusal::Scope(_) | Refusal::Mismatch => fault::INVALID_SIGNATURE,
         };
         fault.because(refusal.to_string())
     }

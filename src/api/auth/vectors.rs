@@ -4,7 +4,8 @@ use http::{HeaderMap, HeaderName, Method};
 use serde::Deserialize;
 
 use super::{Caller, Credential, Credentials, SecretKey, Signature, Signed};
-use crate::api::error::{ApiError, common};
+use crate::api::error::ApiError;
+use crate::api::fault;
 use crate::telemetry::AccountId;
 use crate::time::Timestamp;
 
@@ -46,7 +47,7 @@ fn decide(case: &Case) -> Result<Caller, ApiError> {
         let name: HeaderName = name.parse().unwrap();
         headers.append(name, value.parse().unwrap());
     }
-    let signature = Signature::of(&uri, &headers)?.ok_or(common::MISSING_TOKEN.because(""))?;
+    let signature = Signature::of(&uri, &headers)?.ok_or(fault::MISSING_TOKEN.because(""))?;
     let method: Method = case.method.parse().unwrap();
     let signed =
         Signed { method: &method, uri: &uri, headers: &headers, body: case.body.as_bytes() };

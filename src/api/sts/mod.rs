@@ -4,8 +4,8 @@
 
 mod get_caller_identity;
 
-use super::error::common;
 use super::service::{Dialects, Effect, Service, operation, refuse_as_validator};
+use crate::api::fault;
 
 /// The service's table.
 pub(super) fn service() -> Service {
@@ -18,7 +18,7 @@ pub(super) fn service() -> Service {
             ..Dialects::default()
         },
         error_namespace: "",
-        refuse: |error| refuse_as_validator(common::VALIDATION, error),
+        refuse: |error| refuse_as_validator(fault::VALIDATION, error),
         operations: vec![operation("GetCallerIdentity", Effect::Reads, get_caller_identity::run)],
     }
 }

@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_request_validators_own_shape_keeps_its_namespace() {
-        let error = crate::api::error::common::VALIDATION.because("x");
+        let error = crate::api::fault::VALIDATION.because("x");
         let body = error_reply(manner(JSON), &error).body;
         assert!(body.starts_with(br#"{"__type":"com.amazon.coral.validate#ValidationException""#));
     }

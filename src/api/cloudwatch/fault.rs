@@ -1,0 +1,18 @@
+//! The error shapes of CloudWatch.
+//!
+//! Source: CloudWatch service model, `awsQueryError` traits.
+
+use crate::api::error::Fault;
+
+/// A parameter's value is not taken.
+pub(super) const INVALID_PARAMETER_VALUE: Fault =
+    Fault::coded("InvalidParameterValueException", "InvalidParameterValue", 400);
+/// Parameters that do not go together.
+pub(super) const INVALID_PARAMETER_COMBINATION: Fault =
+    Fault::coded("InvalidParameterCombinationException", "InvalidParameterCombination", 400);
+/// A parameter that must be there is not.
+pub(super) const MISSING_PARAMETER: Fault =
+    Fault::coded("MissingRequiredParameterException", "MissingParameter", 400);
+/// A page token that this server did not make.
+pub(super) const INVALID_NEXT_TOKEN: Fault =
+    Fault::coded("InvalidNextToken", "InvalidNextToken", 400);

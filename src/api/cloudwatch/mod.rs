@@ -1,0 +1,53 @@
+//! CloudWatch: metrics and alarms, in Query, JSON 1.0 and RPC v2 CBOR.
+
+mod fault;
+mod get_metric_data;
+mod get_metric_statistics;
+mod labels;
+mod list_metrics;
+mod math;
+mod put_metric_data;
+mod reading;
+
+use super::error::ApiError;
+use super::fault::VALIDATION;
+use super::service::{Dialects, Effect, Service, operation, refuse_as_validator};
+use super::wire::{DecodeError, DecodeFault, JsonVersion};
+
+/// The service's table.
+pub(super) fn service() -> Service {
+    Service {
+        title: "CloudWatch",
+        signing_name: "monitoring",
+        event_source: "monitoring.amazonaws.com",
+        dialects: Dialects {
+            json: Some(("GraniteServiceVersion20100801", JsonVersion::V1_0)),
+            query: Some(("2010-08-01", "http://monitoring.amazonaws.com/doc/2010-08-01/")),
+            query_compatible: true,
+        },
+        error_namespace: "com.amazonaws.cloudwatch.v2010_08_01#",
+        refuse,
+        operations: vec![
+            operation("GetMetricData", Effect::ReadsData, get_metric_data::run),
+            operation("GetMetricStatistics", Effect::Reads, get_metric_statistics::run),
+            operation("ListMetrics", Effect::Reads, list_metrics::run),
+            operation("PutMetricData", Effect::WritesData, put_metric_data::run)
+                .sent_bytes_max(put_metric_data::BODY_BYTES_MAX),
+        ],
+    }
+}
+
+/// Source: recorded answers; a missing parameter is named by its path, an unknown value of an enum
+/// by the request validator.
+fn refuse(error: &DecodeError) -> ApiError {
+    let path = error.dotted();
+    match &error.fault {
+        DecodeFault::Missing => {
+            fault::MISSING_PARAMETER.because(format!("The parameter {path} is required."))
+        }
+        DecodeFault::Variant { .. } => refuse_as_validator(VALIDATION, error),
+        DecodeFault::Kind { .. } | DecodeFault::Refused(_) => {
+            fault::INVALID_PARAMETER_VALUE.because(format!("{} for parameter {path}", error.fault))
+        }
+    }
+}

@@ -1,0 +1,34 @@
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::fault::{VALIDATION, no_group};
+use super::group::{self, check_name};
+use crate::api::call::{Answer, Call};
+use crate::store::{AppendError, ResourceChanges};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Input {
+    log_group_name: Arc<str>,
+}
+
+/// Source: CloudWatch Logs API Reference, DeleteLogGroup.
+pub(super) async fn run(call: Call, input: Input) -> Answer<()> {
+    let name = &*input.log_group_name;
+    check_name(name)?;
+    call.concerns("AWS::Logs::LogGroup", name);
+    group::existing(&call, name)?;
+    if group::settings(&call, name).await?.deletion_protected {
+        return Err(VALIDATION.because(format!(
+            "Log group {name} cannot be deleted because deletion protection is enabled."
+        )));
+    }
+    // ORDER: settings before the group, so that a group made anew never inherits them.
+    call.apply(ResourceChanges::new().delete(group::KIND, name)).await?;
+    match call.state().store.logs().delete_group(call.scope(), name).await {
+        Ok(_lsn) => Ok(()),
+        Err(AppendError::Missing { .. }) => Err(no_group()),
+        Err(other) => Err(other.into()),
+    }
+}

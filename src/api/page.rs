@@ -1,0 +1,76 @@
+//! Page tokens: where a listing goes on, sealed so that one operation does not read another's.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// A page token that this operation did not make.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("page token is not valid")]
+pub(super) struct BadToken;
+
+#[derive(Serialize, Deserialize)]
+struct Sealed<'a, T> {
+    #[serde(rename = "o")]
+    operation: &'a str,
+    #[serde(rename = "c")]
+    cursor: T,
+}
+
+/// The token from which `operation` goes on after `cursor`.
+///
+/// A cursor only says where to go on: what may be listed is decided by the caller's scope and
+/// filters, so a forged or foreign token shows nothing that its bearer could not list anyway.
+pub(super) fn seal<T: Serialize>(operation: &str, cursor: &T) -> String {
+    let sealed = serde_json::to_vec(&Sealed { operation, cursor }).unwrap_or_default();
+    URL_SAFE_NO_PAD.encode(sealed)
+}
+
+/// The cursor that `token` was made from; none when there is no token.
+pub(super) fn open<T: DeserializeOwned>(
+    operation: &str,
+    token: Option<&str>,
+) -> Result<Option<T>, BadToken> {
+    #[derive(Deserialize)]
+    struct Opened<T> {
+        #[serde(rename = "o")]
+        operation: String,
+        #[serde(rename = "c")]
+        cursor: T,
+    }
+    let Some(token) = token else { return Ok(None) };
+    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_fault| BadToken)?;
+    let opened: Opened<T> = serde_json::from_slice(&bytes).map_err(|_fault| BadToken)?;
+    if opened.operation == operation { Ok(Some(opened.cursor)) } else { Err(BadToken) }
+}
+
+/// Cuts a list that was read one longer than a page; the last item kept when there is more.
+pub(super) fn cut<T>(items: &mut Vec<T>, page: usize) -> Option<&T> {
+    let more = items.len() > page;
+    items.truncate(page);
+    if more { items.last() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_opens_for_the_operation_that_sealed_it_and_no_other() {
+        let token = seal("ListThings", &("after", 7));
+        assert_eq!(open("ListThings", Some(&token)), Ok(Some(("after".to_owned(), 7))));
+        assert_eq!(open::<(String, i32)>("ListOthers", Some(&token)), Err(BadToken));
+        assert_eq!(open::<(String, i32)>("ListThings", Some("garbage")), Err(BadToken));
+        assert_eq!(open::<(String, i32)>("ListThings", None), Ok(None));
+    }
+
+    #[test]
+    fn a_page_is_cut_only_when_there_is_more() {
+        let mut items = vec![1, 2, 3];
+        assert_eq!(cut(&mut items, 3), None);
+        assert_eq!(cut(&mut items, 2), Some(&2));
+        assert_eq!(items, [1, 2]);
+    }
+}
