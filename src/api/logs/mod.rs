@@ -7,6 +7,7 @@ mod delete_log_stream;
 mod delete_retention_policy;
 mod describe_log_groups;
 mod describe_log_streams;
+mod embedded_metrics;
 mod fault;
 mod filter_log_events;
 mod get_log_events;

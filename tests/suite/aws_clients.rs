@@ -1,0 +1,55 @@
+//! Unmodified AWS clients against the API over real sockets: `tests/clients/*.py`.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::aws_server::Server;
+
+/// The interpreter of a virtual environment with `tests/clients/requirements.txt`, set by
+/// `scripts/test.sh`.
+const PYTHON: &str = "COALMINE_PYTHON";
+
+async fn passes(file: &str) {
+    #[expect(clippy::disallowed_methods, reason = "how the test script tells where boto3 is")]
+    let python = std::env::var(PYTHON);
+    let Ok(python) = python else {
+        eprintln!("{file} is not run: {PYTHON} names no interpreter with boto3");
+        return;
+    };
+    let server = Server::start().await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+    let ran = Command::new(python)
+        .args(["-B", "-m", "unittest", file])
+        .current_dir(folder)
+        .env("COALMINE_ENDPOINT", server.url())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .expect("the interpreter starts");
+    let said = String::from_utf8_lossy(&ran.stderr);
+    server.stop().await;
+    assert!(ran.status.success(), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_puts_and_reads_metrics_in_three_protocols() {
+    passes("test_metrics").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_writes_and_filters_logs() {
+    passes("test_logs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_puts_events_and_looks_up_what_was_called() {
+    passes("test_events").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_aws_command_line_works_as_it_is() {
+    passes("test_cli").await;
+}

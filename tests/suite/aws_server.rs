@@ -1,0 +1,85 @@
+//! The API on a free port over a store in a folder of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coalmine::api::{ApiSettings, ApiState, router};
+use coalmine::store::{Store, StoreSettings};
+use coalmine::task::TaskGroup;
+use coalmine::time::SystemClock;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A running server.
+pub(crate) struct Server {
+    address: SocketAddr,
+    doors: TaskGroup,
+    store: Store,
+    engines: TaskGroup,
+    _folder: TempDir,
+}
+
+impl Server {
+    /// Anonymous, with the default settings.
+    pub(crate) async fn start() -> Self {
+        Self::with(ApiSettings::default()).await
+    }
+
+    /// With settings.
+    pub(crate) async fn with(settings: ApiSettings) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let clock = Arc::new(SystemClock);
+        let (doors, engines) = (TaskGroup::new(), TaskGroup::new());
+        let store =
+            Store::open(StoreSettings::new(folder.path()), Arc::clone(&clock) as _, &engines)
+                .await
+                .expect("an empty folder is a store");
+        let tasks = doors.clone();
+        let state = ApiState { store: store.clone(), tasks, clock, settings: Arc::new(settings) };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
+        doors.spawn("api", |stop| async move {
+            let stopped = async move { stop.cancelled().await };
+            axum::serve(listener, app).with_graceful_shutdown(stopped).await.expect("it serves");
+        });
+        Self { address, doors, store, engines, _folder: folder }
+    }
+
+    /// Where it is.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Doors first, the store last.
+    pub(crate) async fn stop(self) {
+        self.doors.shutdown(Duration::from_secs(10)).await;
+        self.store.close().await;
+        self.engines.shutdown(Duration::from_secs(10)).await;
+    }
+
+    /// Sends one request as it is written and reads the whole answer.
+    pub(crate) async fn raw(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
+        // A server that refuses early may close before all is sent.
+        drop(stream.write_all(request).await);
+        let mut bytes = Vec::new();
+        drop(stream.read_to_end(&mut bytes).await);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Posts a body.
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
+        let mut request = format!("POST {path} HTTP/1.1\r\nconnection: close\r\n");
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            request += &format!("host: {}\r\n", self.address);
+        }
+        for (name, value) in headers {
+            request += &format!("{name}: {value}\r\n");
+        }
+        request += &format!("content-length: {}\r\n\r\n", body.len());
+        self.raw(&[request.as_bytes(), body].concat()).await
+    }
+}
