@@ -7,10 +7,11 @@ use super::{
     INVALID_TIME_RANGE,
 };
 use crate::api::call::{Answer, Call};
+use crate::api::page;
 use crate::api::wire::Instant;
-use crate::store::{AuditKey, AuditQuery, ReadError};
+use crate::store::{AuditAttribute, AuditQuery};
 use crate::telemetry::AuditRecord;
-use crate::time::TimeRange;
+use crate::time::{TimeRange, Timestamp};
 
 /// How far back management events can be looked up.
 const KEPT: Duration = Duration::from_secs(90 * 86_400);
@@ -78,74 +79,95 @@ struct Resource {
     resource_name: String,
 }
 
+/// Where a page ends: the instant of its last event, and how many events of that instant it holds.
+///
+/// Events are only ever added, and newer ones come first, so what lies past a place stays the same.
+type Place = (i64, usize);
+
 /// Source: CloudTrail API Reference, LookupEvents: management events of 90 days, newest first.
 pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
-    let query = query(&call, input)?;
+    let limit = limit(&input)?;
+    let mut range = range(&call, &input)?;
+    let attribute = attribute(&input)?;
+    let place: Option<Place> = page::open("LookupEvents", input.next_token.as_deref())
+        .map_err(|_token| INVALID_NEXT_TOKEN.because("The NextToken is not valid."))?;
+    let mut skipped = 0;
+    if let Some((at, seen)) = place {
+        range.end = range.end.min(Timestamp::from_millis(at).plus_millis(1));
+        skipped = seen;
+    }
     // Calls that were answered before this one must be found, also those that only read.
     call.trail().settle().await;
-    let found = call.state().store.audit().lookup(call.scope(), &query).await;
-    let (records, next_token) = found.map_err(|error| match error {
-        ReadError::Token => INVALID_NEXT_TOKEN.because("The NextToken is not valid."),
-        other => other.into(),
-    })?;
-    Ok(Output { events: records.into_iter().map(show).collect(), next_token })
+    let query = AuditQuery { attribute, range, after: None, limit: skipped + limit + 1 };
+    let found = call.state().store.audit().lookup(call.scope(), &query).await?;
+    let mut records = found.into_iter().map(|(_, record)| record).skip(skipped).collect::<Vec<_>>();
+    let last = page::cut(&mut records, limit).map(|last| last.event_time);
+    let next_token = last.map(|last| {
+        let here = records.iter().filter(|record| record.event_time == last).count();
+        let before = if place.is_some_and(|(at, _)| at == last.as_millis()) { skipped } else { 0 };
+        page::seal("LookupEvents", &(last.as_millis(), before + here))
+    });
+    Ok(Output { events: records.iter().map(|record| show(record)).collect(), next_token })
 }
 
-fn query(call: &Call, input: Input) -> Answer<AuditQuery> {
+fn limit(input: &Input) -> Answer<usize> {
     let limit = input.max_results.unwrap_or(PAGE);
-    if !(1..=PAGE).contains(&limit) {
-        return Err(INVALID_MAX_RESULTS.because("MaxResults must be between 1 and 50."));
+    match usize::try_from(limit) {
+        Ok(most) if (1..=PAGE).contains(&limit) => Ok(most),
+        _ => Err(INVALID_MAX_RESULTS.because("MaxResults must be between 1 and 50.")),
     }
-    if let Some(category) = input.event_category {
+}
+
+fn range(call: &Call, input: &Input) -> Answer<TimeRange> {
+    if let Some(category) = &input.event_category {
         let why = format!("Event category {category} is not recorded here.");
         return Err(INVALID_EVENT_CATEGORY.because(why));
     }
-    let oldest = call.now().minus(KEPT);
-    let start = input.start_time.map_or(oldest, |start| start.0.max(oldest));
-    let end = input.end_time.map_or(call.now().plus_millis(1), |end| end.0.plus_millis(1));
     if input.start_time.zip(input.end_time).is_some_and(|(start, end)| start > end) {
         return Err(INVALID_TIME_RANGE.because("The start time must not be after the end time."));
     }
-    let mut attributes = input.lookup_attributes.into_iter();
-    let attribute =
-        attributes.next().map(|one| (key(one.attribute_key), one.attribute_value.into()));
-    if attributes.next().is_some() {
-        let why = "You can only specify one lookup attribute.";
-        return Err(INVALID_LOOKUP_ATTRIBUTES.because(why));
-    }
-    Ok(AuditQuery {
-        range: TimeRange::new(start, end),
-        attribute,
-        after: input.next_token,
-        limit: usize::try_from(limit).unwrap_or(1),
-    })
+    let oldest = call.now().minus(KEPT);
+    let start = input.start_time.map_or(oldest, |start| start.0.max(oldest));
+    let end = input.end_time.map_or(call.now(), |end| end.0);
+    Ok(TimeRange::new(start, end.plus_millis(1)))
 }
 
-const fn key(key: AttributeKey) -> AuditKey {
-    match key {
-        AttributeKey::EventId => AuditKey::EventId,
-        AttributeKey::EventName => AuditKey::EventName,
-        AttributeKey::ReadOnly => AuditKey::ReadOnly,
-        AttributeKey::Username => AuditKey::Username,
-        AttributeKey::ResourceType => AuditKey::ResourceType,
-        AttributeKey::ResourceName => AuditKey::ResourceName,
-        AttributeKey::EventSource => AuditKey::EventSource,
-        AttributeKey::AccessKeyId => AuditKey::AccessKeyId,
-    }
+fn attribute(input: &Input) -> Answer<Option<AuditAttribute>> {
+    let one = match input.lookup_attributes.as_slice() {
+        [] => return Ok(None),
+        [one] => one,
+        _ => {
+            let why = "You can only specify one lookup attribute.";
+            return Err(INVALID_LOOKUP_ATTRIBUTES.because(why));
+        }
+    };
+    let value = one.attribute_value.as_str();
+    Ok(Some(match one.attribute_key {
+        AttributeKey::EventId => AuditAttribute::EventId(value.into()),
+        AttributeKey::EventName => AuditAttribute::EventName(value.into()),
+        AttributeKey::ReadOnly => AuditAttribute::ReadOnly(value == "true"),
+        AttributeKey::Username => AuditAttribute::Username(value.into()),
+        AttributeKey::ResourceType => AuditAttribute::ResourceType(value.into()),
+        AttributeKey::ResourceName => AuditAttribute::ResourceName(value.into()),
+        AttributeKey::EventSource => AuditAttribute::EventSource(value.into()),
+        AttributeKey::AccessKeyId => AuditAttribute::AccessKeyId(value.into()),
+    }))
 }
 
-fn show(record: AuditRecord) -> FoundEvent {
-    let text = |text: std::sync::Arc<str>| text.to_string();
-    let resource = |(kind, name)| Resource { resource_type: text(kind), resource_name: text(name) };
+fn show(record: &AuditRecord) -> FoundEvent {
+    let resource = |(kind, name): &(std::sync::Arc<str>, std::sync::Arc<str>)| Resource {
+        resource_type: kind.to_string(),
+        resource_name: name.to_string(),
+    };
     FoundEvent {
-        event_id: text(record.event_id),
-        event_name: text(record.event_name),
+        event_id: record.event_id.to_string(),
+        event_name: record.event_name.to_string(),
         read_only: record.read_only.to_string(),
-        access_key_id: record.access_key_id.map(text),
+        access_key_id: record.access_key_id.as_ref().map(ToString::to_string),
         event_time: record.event_time.into(),
-        event_source: text(record.event_source),
-        username: record.username.map(text),
-        resources: record.resources.into_iter().map(resource).collect(),
+        event_source: record.event_source.to_string(),
+        username: record.username.as_ref().map(ToString::to_string),
+        resources: record.resources.iter().map(resource).collect(),
         cloud_trail_event: record.record.to_string(),
     }
 }

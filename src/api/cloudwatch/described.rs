@@ -2,9 +2,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::alarm::{
-    AlarmState, CompositeAlarm, MetricAlarm, MetricDataQuery, Statistic, Threshold, Watched,
-};
+use crate::alarm::{AlarmState, CompositeAlarm, MetricAlarm, MetricDataQuery, Threshold, Watched};
 use crate::api::wire::Instant;
 use crate::telemetry::{Dimensions, Scope};
 
@@ -71,10 +69,10 @@ impl DescribedMetricAlarm {
             Watched::Metric(single) => (Some(single), Vec::new()),
             Watched::Queries { queries, .. } => (None, queries),
         };
-        let statistic = single.as_ref().map(|single| &single.statistic);
         let named = |extended: bool| {
-            let wanted = |statistic: &&&Statistic| statistic.is_extended() == extended;
-            statistic.as_ref().filter(wanted).map(|statistic| statistic.as_str().to_owned())
+            let statistic = &single.as_ref()?.statistic;
+            let wanted = statistic.statistic().is_extended() == extended;
+            wanted.then(|| statistic.name().to_owned())
         };
         let (statistic, extended_statistic) = (named(false), named(true));
         Self {

@@ -16,3 +16,11 @@ pub(super) const MISSING_PARAMETER: Fault =
 /// A page token that this server did not make.
 pub(super) const INVALID_NEXT_TOKEN: Fault =
     Fault::coded("InvalidNextToken", "InvalidNextToken", 400);
+/// No such alarm.
+pub(super) const RESOURCE_NOT_FOUND: Fault =
+    Fault::coded("ResourceNotFound", "ResourceNotFound", 404);
+/// No such resource, for operations newer than alarms.
+pub(super) const RESOURCE_NOT_FOUND_EXCEPTION: Fault =
+    Fault::plain("ResourceNotFoundException", 404);
+/// A text that must be JSON is not.
+pub(super) const INVALID_FORMAT: Fault = Fault::coded("InvalidFormatFault", "InvalidFormat", 400);

@@ -1,11 +1,19 @@
 //! CloudWatch: metrics and alarms, in Query, JSON 1.0 and RPC v2 CBOR.
 
+mod alarm_actions;
+mod alarms;
+mod delete_alarms;
+mod describe_alarms;
+mod describe_alarms_for_metric;
+mod described;
 mod fault;
 mod get_metric_data;
 mod get_metric_statistics;
 mod labels;
 mod list_metrics;
 mod math;
+mod put_composite_alarm;
+mod put_metric_alarm;
 mod put_metric_data;
 mod reading;
 
@@ -28,9 +36,16 @@ pub(super) fn service() -> Service {
         error_namespace: "com.amazonaws.cloudwatch.v2010_08_01#",
         refuse,
         operations: vec![
+            operation("DeleteAlarms", Effect::Writes, delete_alarms::run),
+            operation("DescribeAlarms", Effect::Reads, describe_alarms::run),
+            operation("DescribeAlarmsForMetric", Effect::Reads, describe_alarms_for_metric::run),
+            operation("DisableAlarmActions", Effect::Writes, alarm_actions::disable),
+            operation("EnableAlarmActions", Effect::Writes, alarm_actions::enable),
             operation("GetMetricData", Effect::ReadsData, get_metric_data::run),
             operation("GetMetricStatistics", Effect::Reads, get_metric_statistics::run),
             operation("ListMetrics", Effect::Reads, list_metrics::run),
+            operation("PutCompositeAlarm", Effect::Writes, put_composite_alarm::run),
+            operation("PutMetricAlarm", Effect::Writes, put_metric_alarm::run),
             operation("PutMetricData", Effect::WritesData, put_metric_data::run)
                 .sent_bytes_max(put_metric_data::BODY_BYTES_MAX),
         ],

@@ -52,7 +52,7 @@ pub(super) async fn buckets(
 ) -> Answer<Vec<Bucket>> {
     let Some(range) = range else { return Ok(Vec::new()) };
     let metrics = call.state().store.metrics();
-    Ok(metrics.read(call.scope(), metric, range, period, unit).await?)
+    Ok(metrics.read(call.scope(), metric, range, (period, unit)).await?)
 }
 
 /// One statistic of buckets that may be in several units: points of one unit, and all the units.

@@ -39,7 +39,7 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
     }
     // The default bus is no resource, so its name as a cursor means "before the first".
     let after = after.filter(|after| after != DEFAULT_EVENT_BUS);
-    let page = Page { prefix: prefix.into(), after: after.map(Into::into), limit: limit + 1 };
+    let page = Page { prefix: &prefix, after: after.as_deref(), limit: limit + 1 };
     let found: Vec<(String, EventBus)> =
         call.state().store.resources().list(call.scope(), bus::KIND, &page).await?;
     buses.extend(found.into_iter().map(|(name, bus)| Described::custom(call.scope(), &name, bus)));

@@ -102,7 +102,7 @@ fn all(call: &Call, group: &str, prefix: &str) -> Vec<LogStream> {
     let mut streams: Vec<LogStream> = Vec::new();
     loop {
         let after = streams.last().map(|stream| Arc::clone(&stream.name));
-        let page = logs.streams(call.scope(), group, prefix, after.as_deref(), SCAN);
+        let page = logs.streams((call.scope(), group), prefix, after.as_deref(), SCAN);
         let last = page.len() < SCAN;
         streams.extend(page);
         if last {

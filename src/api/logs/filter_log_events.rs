@@ -7,7 +7,7 @@ use super::group;
 use crate::api::call::{Answer, Call};
 use crate::api::service::Constraints;
 use crate::query::filter_pattern::FilterPattern;
-use crate::store::{Direction, LogSearch, StoredLogEvent, Streams};
+use crate::store::{Direction, LogSearch, StoredLogEvent, StreamSelection};
 use crate::time::{TimeRange, Timestamp};
 
 const EVENTS_MAX: i64 = 10_000;
@@ -64,25 +64,26 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
     for stream in &input.log_stream_names {
         logs.stream(call.scope(), &group, stream).ok_or_else(no_stream)?;
     }
-    let streams = match (input.log_stream_names, input.log_stream_name_prefix) {
-        (names, Some(_)) if !names.is_empty() => {
+    let names = input.log_stream_names.iter().map(|name| &**name).collect::<Vec<_>>();
+    let streams = match (names.as_slice(), &input.log_stream_name_prefix) {
+        ([_, ..], Some(_)) => {
             let why = "logStreamNames and logStreamNamePrefix are mutually exclusive parameters.";
             return Err(INVALID_PARAMETER.because(why));
         }
-        (_, Some(prefix)) => Streams::Prefix(prefix),
-        (names, None) if names.is_empty() => Streams::All,
-        (names, None) => Streams::Named(names),
+        ([], Some(prefix)) => StreamSelection::Prefix(prefix),
+        ([], None) => StreamSelection::All,
+        (names, None) => StreamSelection::Named(names),
     };
     let start = input.start_time.map_or(Timestamp::MIN, Timestamp::from_millis);
     // Source: FilterLogEvents: events later than the end are excluded, one at the end is not.
     let end =
         input.end_time.map_or(Timestamp::MAX, |end| Timestamp::from_millis(end).plus_millis(1));
     let search = LogSearch {
-        group,
+        group: &group,
         streams,
         range: TimeRange::new(start, end),
         direction,
-        token: input.next_token,
+        token: input.next_token.as_deref(),
         limit: usize::try_from(input.limit.unwrap_or(EVENTS_MAX)).unwrap_or(usize::MAX),
     };
     let matches = |event: &StoredLogEvent| pattern.matches(&event.message);
@@ -100,10 +101,10 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
 
 fn direction(input: &Input) -> Answer<Direction> {
     if input.start_from_head.unwrap_or(true) {
-        return Ok(Direction::Forward);
+        return Ok(Direction::OldestFirst);
     }
     match input.start_time {
-        Some(start) if start >= BACKWARD_FROM_MILLIS => Ok(Direction::Backward),
+        Some(start) if start >= BACKWARD_FROM_MILLIS => Ok(Direction::NewestFirst),
         _ => Err(INVALID_PARAMETER.because(
             "startFromHead can be false only with a startTime of 2024-01-01T00:00:00Z or later.",
         )),

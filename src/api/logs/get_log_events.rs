@@ -52,14 +52,14 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
     let start = input.start_time.map_or(Timestamp::MIN, Timestamp::from_millis);
     let end = input.end_time.map_or(Timestamp::MAX, Timestamp::from_millis);
     let read = LogRead {
-        group,
-        stream,
+        group: &group,
+        stream: &stream,
         range: TimeRange::new(start, end),
         direction: match input.start_from_head {
-            Some(true) => Direction::Forward,
-            _ => Direction::Backward,
+            Some(true) => Direction::OldestFirst,
+            _ => Direction::NewestFirst,
         },
-        token: input.next_token,
+        token: input.next_token.as_deref(),
         limit: usize::try_from(input.limit.unwrap_or(EVENTS_MAX)).unwrap_or(usize::MAX),
     };
     let page = logs.get_events(call.scope(), &read).await?;
