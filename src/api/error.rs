@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// A kind of refusal: an error shape of a service model.
 ///
@@ -29,7 +29,7 @@ impl Fault {
 
     /// A refusal of this kind, and what the caller is told.
     pub(super) fn because(self, message: impl Into<String>) -> ApiError {
-        ApiError { fault: self, message: message.into(), members: Map::new(), retry_after: None }
+        ApiError { fault: self, message: message.into(), members: Vec::new(), retry_after: None }
     }
 
     /// Whose fault it is, as the Query protocol says it.
@@ -46,15 +46,15 @@ pub(super) struct ApiError {
     /// What the caller is told.
     pub(super) message: String,
     /// Further members of the error shape.
-    pub(super) members: Map<String, Value>,
+    pub(super) members: Vec<(&'static str, Value)>,
     /// When to try again.
     pub(super) retry_after: Option<Duration>,
 }
 
 impl ApiError {
     /// Adds a member of the error shape.
-    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(name.to_owned(), value.into());
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.members.push((name, value.into()));
         self
     }
 

@@ -26,6 +26,7 @@ mod service;
 mod settings;
 mod sts;
 mod wire;
+mod xray;
 
 use std::sync::Arc;
 
@@ -58,5 +59,6 @@ fn services() -> Vec<service::Service> {
         events::service(),
         logs::service(),
         sts::service(),
+        xray::service(),
     ]
 }

@@ -217,12 +217,12 @@ impl Constraints {
     /// A text's length in characters.
     pub(super) fn length(self, path: &str, value: &str, least: usize, most: usize) -> Self {
         let length = value.chars().count();
-        self.check(path, value, length >= least, "length greater than or equal to", least).check(
-            path,
-            value,
+        let at_least = || format!("have length greater than or equal to {least}");
+        let at_most = || format!("have length less than or equal to {most}");
+        self.must((path, value), length >= least, at_least).must(
+            (path, value),
             length <= most,
-            "length less than or equal to",
-            most,
+            at_most,
         )
     }
 
@@ -230,34 +230,31 @@ impl Constraints {
     pub(super) fn range(self, path: &str, value: Option<i64>, least: i64, most: i64) -> Self {
         let Some(value) = value else { return self };
         let shown = value.to_string();
-        self.check(path, &shown, value >= least, "value greater than or equal to", least).check(
-            path,
-            &shown,
+        let at_least = || format!("have value greater than or equal to {least}");
+        let at_most = || format!("have value less than or equal to {most}");
+        self.must((path, &shown), value >= least, at_least).must(
+            (path, &shown),
             value <= most,
-            "value less than or equal to",
-            most,
+            at_most,
         )
     }
 
     /// How many items a list holds.
     pub(super) fn count(self, path: &str, count: usize, least: usize, most: usize) -> Self {
         let shown = format!("[{count} items]");
-        self.check(path, &shown, count >= least, "length greater than or equal to", least).check(
-            path,
-            &shown,
+        let at_least = || format!("have length greater than or equal to {least}");
+        let at_most = || format!("have length less than or equal to {most}");
+        self.must((path, &shown), count >= least, at_least).must(
+            (path, &shown),
             count <= most,
-            "length less than or equal to",
-            most,
+            at_most,
         )
     }
 
-    /// A regular expression that is checked by `holds`; `pattern` is only shown.
-    pub(super) fn pattern(mut self, path: &str, value: &str, holds: bool, pattern: &str) -> Self {
-        if !holds {
-            let constraint = format!("Member must satisfy regular expression pattern: {pattern}");
-            self.push(path, value, &constraint);
-        }
-        self
+    /// A regular expression that the caller checked; `pattern` is only shown.
+    pub(super) fn pattern(self, path: &str, value: &str, holds: bool, pattern: &str) -> Self {
+        let matches = || format!("satisfy regular expression pattern: {pattern}");
+        self.must((path, value), holds, matches)
     }
 
     /// Refuses when anything is broken.
@@ -273,24 +270,19 @@ impl Constraints {
         }
     }
 
-    fn check(
+    fn must(
         mut self,
-        path: &str,
-        value: &str,
+        (path, value): (&str, &str),
         holds: bool,
-        relation: &str,
-        bound: impl fmt::Display,
+        constraint: impl FnOnce() -> String,
     ) -> Self {
         if !holds {
-            self.push(path, value, &format!("Member must have {relation} {bound}"));
+            self.broken.push(format!(
+                "Value '{value}' at '{}' failed to satisfy constraint: Member must {}",
+                lower_first(path),
+                constraint()
+            ));
         }
         self
-    }
-
-    fn push(&mut self, path: &str, value: &str, constraint: &str) {
-        let path = lower_first(path);
-        self.broken.push(format!(
-            "Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"
-        ));
     }
 }

@@ -54,7 +54,8 @@ async fn cross_site_requests_are_refused_and_change_nothing() {
         assert!(answer.contains("<Code>AccessDenied</Code>"), "{answer}");
     }
     // A plain HTML form can send these content types without asking first.
-    for kind in ["text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"]
+    for kind in
+        ["text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"]
     {
         let answer = server.post("/", &[("content-type", kind), JSON[1]], create).await;
         assert!(answer.starts_with("HTTP/1.1 415"), "{kind}: {answer}");

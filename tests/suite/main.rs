@@ -1,5 +1,8 @@
 //! What needs the whole library: one binary, one file a topic.
 
+mod aws_clients;
+mod aws_hostile;
+mod aws_server;
 mod browser;
 mod browser_leaks;
 mod browser_pages;

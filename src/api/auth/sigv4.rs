@@ -278,7 +278,9 @@ impl Signature {
             one(headers, name)?;
         }
         for name in &self.signed_headers {
-            if !headers.contains_key(name) && !(name == "host" && uri.authority().is_some()) {
+            // HTTP/2 has the host in the URI.
+            let in_uri = name == "host" && uri.authority().is_some();
+            if !in_uri && !headers.contains_key(name) {
                 return Err(Refusal::Mismatch);
             }
         }

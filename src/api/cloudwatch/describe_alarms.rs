@@ -34,9 +34,12 @@ pub(super) struct Input {
 /// Log alarms are no error to ask for: there are none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 enum WantedType {
-    MetricAlarm,
-    CompositeAlarm,
-    LogAlarm,
+    #[serde(rename = "MetricAlarm")]
+    Metric,
+    #[serde(rename = "CompositeAlarm")]
+    Composite,
+    #[serde(rename = "LogAlarm")]
+    Log,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,11 +102,11 @@ fn check(input: &Input) -> Answer<()> {
 impl Input {
     fn wants(&self, kind: AlarmType) -> bool {
         let wanted = match kind {
-            AlarmType::MetricAlarm => WantedType::MetricAlarm,
-            AlarmType::CompositeAlarm => WantedType::CompositeAlarm,
+            AlarmType::MetricAlarm => WantedType::Metric,
+            AlarmType::CompositeAlarm => WantedType::Composite,
         };
         match self.alarm_types.as_slice() {
-            [] => self.is_of_family() || wanted == WantedType::MetricAlarm,
+            [] => self.is_of_family() || wanted == WantedType::Metric,
             types => types.contains(&wanted),
         }
     }

@@ -16,6 +16,7 @@ mod put_composite_alarm;
 mod put_metric_alarm;
 mod put_metric_data;
 mod reading;
+mod tags;
 
 use super::error::ApiError;
 use super::fault::VALIDATION;
@@ -44,10 +45,13 @@ pub(super) fn service() -> Service {
             operation("GetMetricData", Effect::ReadsData, get_metric_data::run),
             operation("GetMetricStatistics", Effect::Reads, get_metric_statistics::run),
             operation("ListMetrics", Effect::Reads, list_metrics::run),
+            operation("ListTagsForResource", Effect::Reads, tags::list),
             operation("PutCompositeAlarm", Effect::Writes, put_composite_alarm::run),
             operation("PutMetricAlarm", Effect::Writes, put_metric_alarm::run),
             operation("PutMetricData", Effect::WritesData, put_metric_data::run)
                 .sent_bytes_max(put_metric_data::BODY_BYTES_MAX),
+            operation("TagResource", Effect::Writes, tags::add),
+            operation("UntagResource", Effect::Writes, tags::remove),
         ],
     }
 }

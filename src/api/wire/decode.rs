@@ -288,14 +288,6 @@ impl<'de> Deserializer<'de> for Decode<'de> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match self.0 {
-            Node::Bytes(bytes) => visitor.visit_byte_buf(bytes),
-            Node::Text(text) | Node::Untyped(text) => visitor.visit_str(&text),
-            other => Decode(other).mismatch("blob"),
-        }
-    }
-
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match self.0 {
             Node::Null => visitor.visit_none(),
@@ -347,7 +339,7 @@ impl<'de> Deserializer<'de> for Decode<'de> {
     }
 
     serde::forward_to_deserialize_any! {
-        i128 u128 char bytes unit unit_struct tuple tuple_struct identifier ignored_any
+        i128 u128 char bytes byte_buf unit unit_struct tuple tuple_struct identifier ignored_any
     }
 }
 
@@ -418,7 +410,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::api::wire::{Blob, Instant, Protocol};
+    use crate::api::wire::{Instant, Protocol};
     use crate::time::Timestamp;
 
     #[derive(Debug, Deserialize, PartialEq)]
@@ -434,7 +426,6 @@ mod tests {
         at: Option<Instant>,
         flag: Option<bool>,
         count: Option<u16>,
-        blob: Option<Blob>,
         state: Option<State>,
     }
 
@@ -460,18 +451,17 @@ mod tests {
             at: Some(Instant(Timestamp::from_millis(1_767_323_045_678))),
             flag: Some(true),
             count: Some(7),
-            blob: Some(Blob(b"hi".to_vec())),
             state: Some(State::InsufficientData),
         }
     }
 
     const FORM: &str = "Name=a+b%26c&Values.member.1=1&Values.member.2=2.5\
         &Inner.member.2.Key=y&Inner.member.1.Key=x&Tags.entry.1.key=k&Tags.entry.1.value=v\
-        &At=2026-01-02T03%3A04%3A05.678Z&Flag=TRUE&Count=7&Blob=aGk%3D&State=INSUFFICIENT_DATA\
+        &At=2026-01-02T03%3A04%3A05.678Z&Flag=TRUE&Count=7&State=INSUFFICIENT_DATA\
         &Action=Test&Version=1";
     const JSON: &str = r#"{"Name": "a b&c", "Values": [1, 2.5], "Inner": [{"Key": "x"},
         {"Key": "y"}], "Tags": {"k": "v"}, "At": 1767323045.678, "Flag": true, "Count": 7,
-        "Blob": "aGk=", "State": "INSUFFICIENT_DATA", "Unknown": [{}]}"#;
+        "State": "INSUFFICIENT_DATA", "Unknown": [{}]}"#;
 
     fn read(protocol: Protocol, body: &[u8]) -> Result<Input, DecodeError> {
         protocol.read(body).unwrap().decode()
@@ -487,7 +477,6 @@ mod tests {
         for (name, value) in tree.as_map_mut().unwrap() {
             match name.as_text().unwrap() {
                 "At" => *value = ciborium::Value::Tag(1, Box::new(1_767_323_045.678.into())),
-                "Blob" => *value = ciborium::Value::Bytes(b"hi".to_vec()),
                 _ => {}
             }
         }

@@ -1,7 +1,5 @@
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -63,43 +61,5 @@ impl Visitor<'_> for InstantVisitor {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Timestamp, E> {
         Timestamp::parse(text).map_err(E::custom)
-    }
-}
-
-/// Bytes that are base64 text everywhere but in CBOR.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::api) struct Blob(pub(in crate::api) Vec<u8>);
-
-impl Serialize for Blob {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            serializer.serialize_str(&STANDARD.encode(&self.0))
-        } else {
-            serializer.serialize_bytes(&self.0)
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Blob {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_byte_buf(BlobVisitor).map(Self)
-    }
-}
-
-struct BlobVisitor;
-
-impl Visitor<'_> for BlobVisitor {
-    type Value = Vec<u8>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a blob")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<u8>, E> {
-        STANDARD.decode(text).map_err(|_fault| E::custom("a blob must be base64"))
-    }
-
-    fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
-        Ok(bytes)
     }
 }

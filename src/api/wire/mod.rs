@@ -8,12 +8,12 @@
 //!   a form's `X.member.1`, `X.1` or empty `X=` is a list; when it asks for a map, `X.entry.1.key`
 //!   is a map; when it asks for a number, the form's text is a number. That is all that the query
 //!   protocol needs, and it cannot drift from the code that uses the value.
-//! - One serializer per output form: serde_json, ciborium and [`xml`]. The only types whose form
-//!   differs by protocol are [`Instant`] (epoch seconds in JSON, tag 1 in CBOR, ISO 8601 in XML)
-//!   and [`Blob`]; they say so in their own `Serialize`.
+//! - One serializer per output form: serde_json, ciborium and [`xml`]. The only type whose form
+//!   differs by protocol is [`Instant`]: epoch seconds in JSON, tag 1 in CBOR, ISO 8601 in XML. It
+//!   says so in its own `Serialize`.
 //!
 //! The tree costs one pass more than reading JSON straight into the struct. It buys one place for
-//! AWS's leniencies (`"NaN"` is a double, a base64 text is a blob), faults that know their path
+//! AWS's leniencies (`"NaN"` is a double), faults that know their path
 //! (`MetricData.member.1.Value`), and one set of limits for four protocols.
 //!
 //! Nothing here knows an operation, a service's semantics or the store.
@@ -30,7 +30,7 @@ mod xml;
 
 pub(super) use caps::BadBody;
 pub(super) use decode::{DecodeError, DecodeFault, lower_first};
-pub(super) use instant::{Blob, Instant};
+pub(super) use instant::Instant;
 pub(super) use node::Node;
 pub(super) use query::Form;
 pub(super) use reply::{EncodeError, Manner, Reply, error_reply, output_reply};

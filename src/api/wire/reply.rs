@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use super::Protocol;
 use super::xml::{self, XmlError};
-use super::{Blob, Protocol};
 use crate::api::error::ApiError;
 
 /// An answer, before it is HTTP.
@@ -161,15 +161,10 @@ fn error_members(manner: Manner<'_>, error: &ApiError) -> Map<String, Value> {
             members.insert("message".to_owned(), error.message.clone().into())
         }
     };
-    members.extend(error.members.clone());
-    members
-}
-
-/// Marks bytes as base64 outside CBOR.
-impl From<Vec<u8>> for Blob {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+    for (name, value) in &error.members {
+        members.insert((*name).to_owned(), value.clone());
     }
+    members
 }
 
 #[cfg(test)]
@@ -193,7 +188,6 @@ mod tests {
         whole: Instant,
         tags: BTreeMap<&'static str, i32>,
         inner: Vec<Inner>,
-        blob: Blob,
         on: bool,
     }
 
@@ -213,7 +207,6 @@ mod tests {
             whole: Instant(Timestamp::from_secs(1_767_323_045)),
             tags: BTreeMap::from([("k", 1)]),
             inner: vec![Inner { key: "x" }],
-            blob: Blob(b"hi".to_vec()),
             on: true,
         }
     }
@@ -246,18 +239,17 @@ mod tests {
             <Values><member>100.0</member><member>0.5</member></Values><None></None>\
             <At>2026-01-02T03:04:05.678Z</At><Whole>2026-01-02T03:04:05Z</Whole>\
             <Tags><entry><key>k</key><value>1</value></entry></Tags>\
-            <Inner><member><Key>x</Key></member></Inner><Blob>aGk=</Blob><On>true</On>\
+            <Inner><member><Key>x</Key></member></Inner><On>true</On>\
             </TestResult><ResponseMetadata><RequestId>id-1</RequestId></ResponseMetadata>\
             </TestResponse>";
         assert_eq!(written(Protocol::Query, &output()), xml);
         let json = r#"{"Name":"a<b>&\"c\u0001","Values":[100.0,0.5],"None":[],"#.to_owned()
             + r#""At":1767323045.678,"Whole":1767323045.0,"Tags":{"k":1},"#
-            + r#""Inner":[{"Key":"x"}],"Blob":"aGk=","On":true}"#;
+            + r#""Inner":[{"Key":"x"}],"On":true}"#;
         assert_eq!(written(JSON, &output()), json);
         let cbor = written(Protocol::Cbor, &output());
-        // The instants under tag 1, the blob as bytes.
+        // The instants are under tag 1.
         assert!(cbor.contains("624174c1fb41da55cd696b645a"), "{cbor}");
-        assert!(cbor.contains("64426c6f62426869"), "{cbor}");
     }
 
     #[test]

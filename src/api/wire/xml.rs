@@ -128,7 +128,7 @@ impl<'w> Serializer for Content<'w> {
     }
 
     fn serialize_bytes(self, _value: &[u8]) -> Result<Presence, XmlError> {
-        unsupported("bare bytes: use Blob")
+        unsupported("bare bytes")
     }
 
     fn serialize_none(self) -> Result<Presence, XmlError> {
