@@ -2,10 +2,13 @@ use std::collections::HashMap;
 
 use super::get_metric_data::{Message, MetricStat, Query};
 use super::reading;
+use super::series::{self, Read};
 use crate::api::call::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::fault::VALIDATION;
 use crate::query::metric_math::{Expression, Inputs, MathError, Series, Value, common_period};
+use crate::query::metric_search::MetricSearch;
+use crate::query::metrics_insights::MetricsQuery;
 use crate::query::statistic::Statistic;
 use crate::time::{Period, TimeRange, Timestamp};
 
@@ -19,7 +22,15 @@ pub(super) struct Plan {
 
 enum Source {
     Metric(Statistic, Period),
-    Expression(Box<Expression>),
+    Expression(Box<Expression>, Vec<Searched>),
+    Insights(Box<MetricsQuery>),
+}
+
+/// A search of an expression, with the period that it asks for.
+struct Searched {
+    search: MetricSearch,
+    statistic: Statistic,
+    period: Option<Period>,
 }
 
 /// What one query of a request yields.
@@ -33,7 +44,7 @@ pub(super) struct Found<'q> {
 }
 
 /// Series by query and period: an expression may need a metric at a wider period than its own.
-type Computed = HashMap<(usize, Period), (Vec<Series>, Vec<Message>)>;
+type Computed = HashMap<(usize, Period), Read>;
 
 impl Plan {
     /// Parses and checks.
@@ -41,6 +52,11 @@ impl Plan {
         let by_id =
             queries.iter().enumerate().map(|(index, query)| (query.id.clone(), index)).collect();
         let sources = queries.iter().map(source).collect::<Answer<Vec<_>>>()?;
+        let is_insights = |source: &&Source| matches!(source, Source::Insights(_));
+        if sources.iter().filter(is_insights).count() > 1 {
+            let why = "Only one Metrics Insights query is supported per request.";
+            return Err(VALIDATION.because(why));
+        }
         let mut plan = Self { sources, periods: Vec::new(), by_id };
         for (index, query) in queries.iter().enumerate() {
             let mut leaves = Vec::new();
@@ -59,7 +75,7 @@ impl Plan {
 
     /// The queries that query `index` refers to.
     fn needs(&self, queries: &[Query], index: usize) -> Answer<Vec<usize>> {
-        let Some(Source::Expression(expression)) = self.sources.get(index) else {
+        let Some(Source::Expression(expression, _)) = self.sources.get(index) else {
             return Ok(Vec::new());
         };
         let id = queries.get(index).map_or("", |query| &query.id);
@@ -97,8 +113,12 @@ impl Plan {
             let ids = ids.collect::<Vec<_>>().join(" -> ");
             return Err(VALIDATION.because(format!("The expressions form a cycle: {ids}")));
         }
-        if let Some(Source::Metric(_, period)) = self.sources.get(index) {
-            leaves.push(*period);
+        match self.sources.get(index) {
+            Some(Source::Metric(_, period)) => leaves.push(*period),
+            Some(Source::Expression(_, searches)) => {
+                leaves.extend(searches.iter().filter_map(|searched| searched.period));
+            }
+            Some(Source::Insights(_)) | None => {}
         }
         path.push(index);
         for needed in self.needs(queries, index)? {
@@ -160,10 +180,17 @@ impl Plan {
         };
         let result = match (source, &query.metric_stat) {
             (Source::Metric(statistic, _), Some(stat)) => {
-                read_metric(call, stat, (statistic, period), span).await?
+                series::of_metric(call, stat, statistic, (period, span)).await?
             }
-            (Source::Expression(expression), _) => {
-                let inputs = self.inputs(call, queries, (index, period, span), computed)?;
+            (Source::Insights(insights), _) => {
+                series::of_query(call, insights, (period, span)).await?
+            }
+            (Source::Expression(expression, searches), _) => {
+                let mut inputs = self.inputs(call, queries, (index, period, span), computed)?;
+                for Searched { search, statistic, .. } in searches {
+                    let found = series::of_search(call, search, statistic, (period, span)).await?;
+                    inputs.found.push(found);
+                }
                 let series = expression.evaluate(&inputs).map_err(|e| refuse(&query.id, &e))?;
                 (series, Vec::new())
             }
@@ -209,12 +236,19 @@ impl Plan {
         series: Vec<Series>,
     ) -> Vec<(String, Series)> {
         let Some(query) = queries.get(index) else { return Vec::new() };
+        // The series of a search or SQL query have names of their own, also when there is one.
+        let named = match self.sources.get(index) {
+            Some(Source::Insights(_)) => true,
+            Some(Source::Expression(_, searches)) => !searches.is_empty(),
+            Some(Source::Metric(..)) | None => false,
+        };
         let own = match (&query.label, &query.metric_stat) {
             (Some(label), _) if !label.contains("${") => label.clone(),
             (_, Some(stat)) => metric_label(queries, stat),
+            _ if named => String::new(),
             _ => query.id.clone(),
         };
-        let single = series.len() == 1;
+        let single = series.len() == 1 && !named;
         let label = |series: Series| {
             let label = match (single, own.is_empty()) {
                 (true, false) => own.clone(),
@@ -250,38 +284,21 @@ fn source(query: &Query) -> Answer<Source> {
     }
     let text = query.expression.as_deref().unwrap_or_default();
     let id = &query.id;
-    if text.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("SELECT")) {
-        let why = format!("Metrics Insights queries are not supported here yet (query {id}).");
-        return Err(VALIDATION.because(why));
+    if MetricsQuery::is_meant_by(text) {
+        let insights = MetricsQuery::parse(text).map_err(|error| refuse(id, &error))?;
+        return Ok(Source::Insights(Box::new(insights)));
     }
     let expression = Expression::parse(text).map_err(|error| refuse(id, &error))?;
-    if !expression.searches().is_empty() {
-        let why = format!("SEARCH expressions are not supported here yet (query {id}).");
-        return Err(VALIDATION.because(why));
+    let mut searches = Vec::new();
+    for wanted in expression.searches() {
+        let statistic = wanted.statistic.parse().map_err(|error| refuse(id, &error))?;
+        let search = MetricSearch::parse(&wanted.query).map_err(|error| refuse(id, &error))?;
+        let period = wanted.period.map(|seconds| reading::period(seconds.into(), "Period"));
+        searches.push(Searched { search, statistic, period: period.transpose()? });
     }
-    Ok(Source::Expression(Box::new(expression)))
+    Ok(Source::Expression(Box::new(expression), searches))
 }
 
-fn refuse(id: &str, error: &MathError) -> ApiError {
+fn refuse(id: &str, error: &dyn std::error::Error) -> ApiError {
     VALIDATION.because(format!("Error in expression '{id}': {error}"))
-}
-
-async fn read_metric(
-    call: &Call,
-    stat: &MetricStat,
-    (statistic, period): (&Statistic, Period),
-    span: (Timestamp, Timestamp),
-) -> Answer<(Vec<Series>, Vec<Message>)> {
-    let metric = stat.metric.id();
-    let range = reading::window(span, period, call.now());
-    let buckets = reading::buckets(call, &metric, range, (period, stat.unit)).await?;
-    let (points, units) = reading::one_unit(&buckets, statistic);
-    let series = Series { points, ..Series::new(&*metric.metric_name, period) };
-    let mut messages = Vec::new();
-    if units.len() > 1 {
-        let names = units.iter().map(|unit| unit.as_str()).collect::<Vec<_>>().join(", ");
-        let value = format!("Multiple units returned: '[{names}]'");
-        messages.push(Message { code: "MultipleUnits", value });
-    }
-    Ok((vec![series], messages))
 }

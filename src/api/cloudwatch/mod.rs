@@ -16,6 +16,7 @@ mod put_composite_alarm;
 mod put_metric_alarm;
 mod put_metric_data;
 mod reading;
+mod series;
 mod tags;
 
 use super::error::ApiError;
