@@ -151,6 +151,20 @@ class Metrics:
         self.assertEqual(results["e2"]["Values"], [0.0, 10.0, 10.0])
         self.assertEqual(results["e2"]["Label"], "e2")
 
+    def test_searches_and_sql_find_their_metrics(self):
+        for page, value in (("home", 1.0), ("cart", 5.0)):
+            self.put({"MetricName": "Hits", "Value": value, "Timestamp": self.at(1),
+                      "Dimensions": [{"Name": "Page", "Value": page}]})
+        search = "SEARCH('{App,Page} MetricName=\"Hits\"', 'Sum', 60)"
+        found = self.data({"Id": "s1", "Expression": search},
+                          {"Id": "e1", "Expression": f"SUM({search})"})["MetricDataResults"]
+        self.assertEqual([(r["Id"], r["Label"], r["Values"]) for r in found],
+                         [("s1", "cart", [5.0]), ("s1", "home", [1.0]), ("e1", "e1", [6.0])])
+        query = 'SELECT SUM(Hits) FROM SCHEMA("App", Page) GROUP BY Page ORDER BY SUM() DESC'
+        found = self.data({"Id": "q1", "Expression": query, "Period": 60})["MetricDataResults"]
+        self.assertEqual([(r["Label"], r["Values"]) for r in found],
+                         [("cart", [5.0]), ("home", [1.0])])
+
     def test_pages_of_data_join_to_the_whole(self):
         for minute in range(10):
             self.put({"MetricName": "Latency", "Value": float(minute),

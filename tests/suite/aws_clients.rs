@@ -53,3 +53,13 @@ async fn boto3_puts_events_and_looks_up_what_was_called() {
 async fn the_aws_command_line_works_as_it_is() {
     passes("test_cli").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_puts_and_describes_alarms_in_three_protocols() {
+    passes("test_alarms").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_sends_and_reads_traces() {
+    passes("test_traces").await;
+}

@@ -47,7 +47,7 @@ enum WantedType {
 pub(super) struct Output {
     metric_alarms: Vec<DescribedMetricAlarm>,
     composite_alarms: Vec<DescribedCompositeAlarm>,
-    log_alarms: [(); 0],
+    log_alarms: Vec<()>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
 }
@@ -69,7 +69,7 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
     Ok(Output {
         metric_alarms: described.metric,
         composite_alarms: described.composite,
-        log_alarms: [],
+        log_alarms: Vec::new(),
         next_token,
     })
 }

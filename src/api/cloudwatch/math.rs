@@ -253,6 +253,7 @@ impl Plan {
             let label = match (single, own.is_empty()) {
                 (true, false) => own.clone(),
                 (false, false) => format!("{own} {}", series.label),
+                (_, true) if series.label.is_empty() => query.id.clone(),
                 (_, true) => series.label.clone(),
             };
             (label, series)

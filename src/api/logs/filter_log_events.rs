@@ -34,7 +34,7 @@ pub(super) struct Input {
 pub(super) struct Output {
     events: Vec<FilteredLogEvent>,
     /// Source: FilterLogEvents: always empty.
-    searched_log_streams: [(); 0],
+    searched_log_streams: Vec<()>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
 }
@@ -96,7 +96,7 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
         ingestion_time: event.ingestion_time.as_millis(),
     };
     let events = found.events.into_iter().map(event).collect();
-    Ok(Output { events, searched_log_streams: [], next_token: found.next_token })
+    Ok(Output { events, searched_log_streams: Vec::new(), next_token: found.next_token })
 }
 
 fn direction(input: &Input) -> Answer<Direction> {
