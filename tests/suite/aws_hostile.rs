@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use coalmine::api::{Access, ApiSettings, Credential, Credentials, SecretKey};
 use coalmine::telemetry::AccountId;
@@ -85,7 +85,7 @@ async fn bombs_are_refused_at_once() {
     let [kind, target] = JSON;
     let rpc = "/service/GraniteServiceVersion20100801/operation/PutMetricData";
     let cbor_kind = ("content-type", "application/cbor");
-    let started = Instant::now();
+    let started = tokio::time::Instant::now();
     for (name, path, headers, body, status) in [
         ("gzip bomb", "/", vec![kind, target, encoded], bomb.clone(), "413"),
         ("gzip of gzip", "/", vec![kind, target, ("content-encoding", "gzip, gzip")], bomb, "415"),

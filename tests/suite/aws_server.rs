@@ -56,7 +56,7 @@ impl Server {
     /// Doors first, the store last.
     pub(crate) async fn stop(self) {
         self.doors.shutdown(Duration::from_secs(10)).await;
-        self.store.close().await;
+        self.store.close().await.expect("it was open");
         self.engines.shutdown(Duration::from_secs(10)).await;
     }
 
@@ -72,14 +72,15 @@ impl Server {
 
     /// Posts a body.
     pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
-        let mut request = format!("POST {path} HTTP/1.1\r\nconnection: close\r\n");
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            request += &format!("host: {}\r\n", self.address);
-        }
-        for (name, value) in headers {
-            request += &format!("{name}: {value}\r\n");
-        }
-        request += &format!("content-length: {}\r\n\r\n", body.len());
+        let line = |(name, value): &(&str, &str)| format!("{name}: {value}\r\n");
+        let head = headers.iter().map(line).collect::<String>();
+        let has_host = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host"));
+        let host = if has_host { String::new() } else { format!("host: {}\r\n", self.address) };
+        let length = body.len();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nconnection: close\r\n{host}{head}\
+             content-length: {length}\r\n\r\n"
+        );
         self.raw(&[request.as_bytes(), body].concat()).await
     }
 }
