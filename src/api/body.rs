@@ -26,8 +26,11 @@ pub(super) enum BodyError {
     #[error("request body was cut off")]
     CutOff,
     /// A content encoding that is not undone.
-    #[error("content encoding {0:?} is not supported; send gzip or none")]
-    Encoding(String),
+    #[error("content encoding {encoding:?} is not supported; send gzip or none")]
+    Encoding {
+        /// As the request names it.
+        encoding: String,
+    },
     /// Not what its encoding says.
     #[error("request body is not valid gzip")]
     BadGzip,
@@ -83,7 +86,7 @@ pub(super) async fn inflate(
         (None, _) => return Ok(body),
         (Some(encoding), None) => String::from_utf8_lossy(encoding.as_bytes()).to_lowercase(),
         // One layer only: each further one multiplies what a small body can become.
-        (Some(_), Some(_)) => return Err(BodyError::Encoding("several".to_owned())),
+        (Some(_), Some(_)) => return Err(BodyError::Encoding { encoding: "several".to_owned() }),
     };
     match encoding.trim() {
         // COMPAT: `aws-chunked` with no signed chunks is sent by some SDKs as a no-op.
@@ -93,7 +96,7 @@ pub(super) async fn inflate(
             let inflated = tokio::task::spawn_blocking(move || gunzip(&body, bytes_max)).await;
             inflated.unwrap_or(Err(BodyError::BadGzip))
         }
-        other => Err(BodyError::Encoding(other.to_owned())),
+        other => Err(BodyError::Encoding { encoding: other.to_owned() }),
     }
 }
 
@@ -144,7 +147,7 @@ mod tests {
     async fn a_second_layer_or_another_encoding_is_refused() {
         for encodings in [&["gzip", "gzip"][..], &["gzip, gzip"], &["br"], &["deflate"]] {
             let refused = inflate(Bytes::from_static(b"x"), &headers(encodings), 10).await;
-            assert!(matches!(refused, Err(BodyError::Encoding(_))), "{encodings:?}");
+            assert!(matches!(refused, Err(BodyError::Encoding { .. })), "{encodings:?}");
         }
         let garbage = inflate(Bytes::from_static(b"not gzip"), &headers(&["gzip"]), 10).await;
         assert!(matches!(garbage, Err(BodyError::BadGzip)));

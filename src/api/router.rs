@@ -216,7 +216,7 @@ impl From<BodyError> for ApiError {
         match fault {
             BodyError::TooLarge(_) => fault::TOO_LARGE.because(fault.to_string()),
             BodyError::TooSlow => fault::SERIALIZATION.because(fault.to_string()).with_status(408),
-            BodyError::Encoding(_) => {
+            BodyError::Encoding { .. } => {
                 fault::SERIALIZATION.because(fault.to_string()).with_status(415)
             }
             BodyError::CutOff | BodyError::BadGzip => {

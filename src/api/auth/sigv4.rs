@@ -5,7 +5,6 @@ use hmac::{Hmac, Mac};
 use http::{HeaderMap, Method, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
-use thiserror::Error;
 
 use super::{Caller, Credentials};
 use crate::api::error::ApiError;
@@ -63,39 +62,36 @@ pub(in crate::api) struct Signed<'a> {
     pub(in crate::api) body: &'a [u8],
 }
 
-/// Why a signature is not accepted.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
+/// Why a signature is not accepted. The caller is told in AWS's own sentences.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::api) enum Refusal {
     /// It lacks a part or a part cannot be read.
-    #[error("{0}")]
     Incomplete(String),
     /// Nobody has this key, or its session token is not the one shown.
-    #[error("The security token included in the request is invalid.")]
     UnknownKey,
     /// Its session has ended.
-    #[error("The security token included in the request is expired")]
     SessionEnded,
     /// Its time or scope does not fit the request.
-    #[error("{0}")]
     Scope(String),
     /// It was made over something else or with another secret.
-    #[error(
-        "The request signature we calculated does not match the signature you provided. Check \
-         your AWS Secret Access Key and signing method. Consult the service documentation for \
-         details."
-    )]
     Mismatch,
 }
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
-        let fault = match &refusal {
-            Refusal::Incomplete(_) => fault::INCOMPLETE_SIGNATURE,
-            Refusal::UnknownKey => fault::UNRECOGNIZED_CLIENT,
-            Refusal::SessionEnded => fault::EXPIRED_TOKEN,
-            Refusal::Scope(_) | Refusal::Mismatch => fault::INVALID_SIGNATURE,
-        };
-        fault.because(refusal.to_string())
+        match refusal {
+            Refusal::Incomplete(why) => fault::INCOMPLETE_SIGNATURE.because(why),
+            Refusal::UnknownKey => fault::UNRECOGNIZED_CLIENT
+                .because("The security token included in the request is invalid."),
+            Refusal::SessionEnded => fault::EXPIRED_TOKEN
+                .because("The security token included in the request is expired"),
+            Refusal::Scope(why) => fault::INVALID_SIGNATURE.because(why),
+            Refusal::Mismatch => fault::INVALID_SIGNATURE.because(
+                "The request signature we calculated does not match the signature you provided. \
+                 Check your AWS Secret Access Key and signing method. Consult the service \
+                 documentation for details.",
+            ),
+        }
     }
 }
 
