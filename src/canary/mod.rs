@@ -22,6 +22,7 @@ pub mod report;
 pub mod schedule;
 pub mod schema;
 pub mod secret;
+pub mod telemetry;
 pub mod template;
 mod validate;
 
