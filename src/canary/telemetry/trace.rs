@@ -71,7 +71,8 @@ fn span_id(report: &RunReport, part: &str) -> Arc<str> {
 
 fn timed(name: &str, id: Arc<str>, started: Timestamp, elapsed: Duration) -> Value {
     let start = started.as_secs_f64();
-    json!({ "name": name, "id": id, "start_time": start, "end_time": start + elapsed.as_secs_f64() })
+    let end = start + elapsed.as_secs_f64();
+    json!({ "name": name, "id": id, "start_time": start, "end_time": end })
 }
 
 fn put(document: &mut Value, key: &str, value: Value) {
