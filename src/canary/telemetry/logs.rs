@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use chrono::DateTime;
 use serde_json::Value;
 
@@ -17,8 +19,8 @@ pub(super) fn stream(report: &RunReport) -> String {
 pub(super) fn events(report: &RunReport) -> Vec<LogEvent> {
     let mut kinds: Vec<(Timestamp, RunEventKind)> = Vec::new();
     let started = RunEventKind::RunStarted {
-        canary: report.canary.clone(),
-        file: report.file.clone(),
+        canary: Arc::clone(&report.canary),
+        file: Arc::clone(&report.file),
         parameters: report.parameters.clone(),
         steps: report.deciding_attempt().map(|attempt| attempt.steps.len()),
     };
