@@ -2,9 +2,11 @@
 //! restart; what is refused is refused by name.
 
 mod audit_events_traces;
+mod crash;
 mod format;
 mod logs;
 mod metrics;
+mod model;
 mod resources;
 mod support;
 mod upkeep;
