@@ -18,7 +18,11 @@ pub(super) fn failure(verdict: Verdict, message: impl Into<String>) -> Failure {
 
 /// There was no answer, or policy forbade to ask.
 pub(super) fn no_answer(error: &ProbeError) -> Failure {
-    let verdict = if error.is_policy() { Verdict::Policy } else { Verdict::NoAnswer };
+    let verdict = match error {
+        error if error.is_policy() => Verdict::Policy,
+        error if error.is_not_permitted() => Verdict::Runner,
+        _ => Verdict::NoAnswer,
+    };
     failure(verdict, error.to_string())
 }
 

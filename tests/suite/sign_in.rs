@@ -249,9 +249,6 @@ async fn tls_goes_through_a_tunnel_and_a_refused_tunnel_says_so() {
     let ran = run(settings, &canary(&yaml(1))).await;
     assert_eq!(
         ran.failure().message,
-        format!(
-            "{} cut the connection: as proxy it refused a tunnel with status 403",
-            proxy.address
-        )
+        format!("{} refused a tunnel, as a proxy, with status 403", proxy.address)
     );
 }

@@ -2,6 +2,7 @@
 
 mod body;
 mod http;
+mod probes;
 mod rendering;
 mod sign_in;
 
@@ -27,11 +28,11 @@ impl Attempt {
         match &step.action {
             Action::Http(action) => self.http(step, action, record, deadline).await.map(Some),
             Action::Tcp(_) => Err(missing("TCP dialogues")),
-            Action::Tls(_) => Err(missing("TLS handshakes")),
-            Action::Dns(_) => Err(missing("name look-ups")),
-            Action::Icmp(_) => Err(missing("echo requests")),
+            Action::Tls(action) => self.tls(step, action, record, deadline).await.map(Some),
+            Action::Dns(action) => self.dns(step, action, record, deadline).await.map(Some),
+            Action::Icmp(action) => self.icmp(step, action, record, deadline).await.map(Some),
             Action::WebSocket(_) => Err(missing("WebSocket dialogues")),
-            Action::Grpc(_) => Err(missing("gRPC calls")),
+            Action::Grpc(action) => self.grpc(step, action, record, deadline).await.map(Some),
             Action::Browser(_) => Err(missing("browser steps")),
         }
     }

@@ -33,6 +33,13 @@ impl<'a> Rendering<'a> {
         self.at(text, Position::Header)
     }
 
+    /// A port number.
+    pub(super) fn port(&mut self, text: &Text) -> Result<u16, Box<Failure>> {
+        let rendered = self.plain(text)?;
+        let port = rendered.trim().parse().ok().filter(|port| *port != 0);
+        port.ok_or_else(|| self.broken(format!("`{rendered}` is no port"), text.span()))
+    }
+
     /// A JSON value.
     pub(super) fn value(
         &mut self,

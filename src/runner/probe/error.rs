@@ -115,6 +115,12 @@ pub enum TransferFault {
     /// It ended before an answer began.
     #[error("closed the connection without an answer")]
     ClosedEarly,
+    /// It was answered with a refusal of the protocol.
+    #[error("refused {reason}")]
+    Refused {
+        /// What was refused, and how.
+        reason: String,
+    },
     /// It was reset.
     #[error("reset the connection")]
     Reset,
@@ -199,6 +205,12 @@ impl ProbeError {
         matches!(self.kind, ProbeErrorKind::Policy(_))
     }
 
+    /// Whether this machine does not let us try.
+    pub fn is_not_permitted(&self) -> bool {
+        matches!(&self.kind, ProbeErrorKind::Connect { source, .. }
+            if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// Whether a deadline passed.
     pub const fn is_timeout(&self) -> bool {
         matches!(self.kind, ProbeErrorKind::Timeout { .. })
@@ -215,6 +227,18 @@ impl ProbeError {
             ProbeErrorKind::Redirect(_) => "redirect",
             ProbeErrorKind::Policy(_) => "policy",
         }
+    }
+}
+
+/// What a failed read or write means for the target.
+pub(super) fn io_fault(error: &io::Error, received: u64) -> TransferFault {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset => TransferFault::Reset,
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe if received == 0 => {
+            TransferFault::ClosedEarly
+        }
+        io::ErrorKind::UnexpectedEof => TransferFault::Truncated { received },
+        _ => TransferFault::Broken { reason: error.to_string() },
     }
 }
 

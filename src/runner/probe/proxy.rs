@@ -57,8 +57,8 @@ impl Network {
         match status(&answer) {
             Some(200..=299) => Ok(()),
             Some(status) => {
-                let reason = format!("as proxy it refused a tunnel with status {status}");
-                let fault = TransferFault::Broken { reason };
+                let reason = format!("a tunnel, as a proxy, with status {status}");
+                let fault = TransferFault::Refused { reason };
                 Err(ProbeError::transfer(Phase::Connect, &proxy_place(proxy), fault))
             }
             None => {

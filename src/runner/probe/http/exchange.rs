@@ -14,10 +14,12 @@ use crate::runner::probe::{NetworkLimits, ProbeError, Trail, TransferFault};
 use crate::time::Deadline;
 
 /// The head of an answer.
-pub(super) struct Head {
-    pub(super) status: StatusCode,
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
     pub(super) version: Version,
-    pub(super) headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
+    /// What came after the body.
+    pub(crate) trailers: HeaderMap,
 }
 
 /// A request on its way: what is sent and under which limits.
@@ -80,9 +82,9 @@ impl Exchange<'_> {
     /// Errors: `Transfer`, `Timeout`.
     pub(super) async fn body(&mut self, response: Response<Incoming>) -> Outcome {
         let (parts, incoming) = response.into_parts();
-        let head = Head { status: parts.status, version: parts.version, headers: parts.headers };
-        let received = body::receive(self, &head, incoming).await;
-        let bytes = received?;
+        let (bytes, trailers) = body::receive(self, &parts.headers, incoming).await?;
+        let head =
+            Head { status: parts.status, version: parts.version, headers: parts.headers, trailers };
         self.trail.leave();
         Ok((head, bytes))
     }

@@ -118,6 +118,20 @@ impl HttpSession {
         }
     }
 
+    /// Sends a request once and gives the answer whole, trailers too: for protocols over HTTP.
+    ///
+    /// Errors and cancel safety: as [`HttpSession::send`].
+    pub(crate) async fn call(
+        &mut self,
+        request: &HttpRequest,
+        trail: &mut Trail,
+        deadline: Deadline,
+    ) -> Result<(Head, Bytes), ProbeError> {
+        trail.next_hop(place(&request.url));
+        let (head, body, _sent) = self.hop(request, trail, deadline).await?;
+        Ok((head, body))
+    }
+
     /// The cookies that would be sent to a URL, by name.
     pub fn cookies_for(&self, url: &Url) -> Vec<(String, String)> {
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
