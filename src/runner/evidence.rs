@@ -1,7 +1,5 @@
 //! Files that a failed step leaves.
 
-use bytes::Bytes;
-
 use super::attempt::Attempt;
 use crate::canary::definition::Step;
 use crate::canary::observation::{Answer, HttpAnswer, Observation};
@@ -20,11 +18,7 @@ impl Attempt {
         }
         let body = answer.body.get(..BODY_BYTES_MAX).unwrap_or(&answer.body);
         let (extension, media_type) = kind(answer);
-        // Lossy where the cut falls inside a character; bytes that are no text stay as they are.
-        let bytes = match extension {
-            "bin" => Bytes::copy_from_slice(body),
-            _ => self.run.redaction.text(&String::from_utf8_lossy(body)).into(),
-        };
+        let bytes = self.run.redaction.redactor().bytes(body).into_owned().into();
         let name = self.artifact_name(&step.name, &format!("body.{extension}"));
         self.emitted.artifacts.push(Artifact { kind: ArtifactKind::Body, name, media_type, bytes });
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::probe::http::HttpRequest;
 use super::probe::{ProbeError, Trail};
-use super::redaction::{HIDDEN, is_credential_name, shown_url};
 use crate::canary::observation::{Answer, HttpAnswer, Observation};
 use crate::canary::report::ExchangeReport;
+use crate::canary::secret::{REDACTED, Redactor, is_sensitive_name, redact_url};
 
 /// Bytes of a request's body that its curl command shows.
 const CURL_BODY_BYTES_MAX: usize = 4096;
@@ -42,7 +42,7 @@ impl Asked {
     fn report(self) -> ExchangeReport {
         ExchangeReport {
             method: self.method,
-            url: shown_url(&self.url),
+            url: redact_url(&self.url),
             status: None,
             started: crate::time::Timestamp::EPOCH,
             elapsed: std::time::Duration::ZERO,
@@ -114,8 +114,8 @@ pub(super) fn curl(request: &HttpRequest) -> String {
         if is_trace_header(name.as_str()) {
             continue;
         }
-        let shown = if value.is_sensitive() || is_credential_name(name.as_str()) {
-            HIDDEN.to_owned()
+        let shown = if value.is_sensitive() || is_sensitive_name(name.as_str()) {
+            REDACTED.to_owned()
         } else {
             String::from_utf8_lossy(value.as_bytes()).into_owned()
         };
@@ -127,7 +127,7 @@ pub(super) fn curl(request: &HttpRequest) -> String {
         command.push_str(&quoted(&shown_body(request)));
     }
     command.push(' ');
-    command.push_str(&quoted(&shown_url(request.url.as_str())));
+    command.push_str(&quoted(&redact_url(request.url.as_str())));
     command
 }
 
@@ -148,7 +148,7 @@ fn shown_body(request: &HttpRequest) -> String {
 
 fn shown_form(text: &str) -> String {
     let field = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if is_credential_name(name) => format!("{name}={HIDDEN}"),
+        Some((name, _)) if is_sensitive_name(name) => format!("{name}={REDACTED}"),
         _ => pair.to_owned(),
     };
     text.split('&').map(field).collect::<Vec<_>>().join("&")
@@ -156,24 +156,9 @@ fn shown_form(text: &str) -> String {
 
 fn shown_json(text: &str) -> String {
     let Ok(mut value) = serde_json::from_str(text) else { return text.to_owned() };
-    hide_members(&mut value);
+    // Without secrets: those go when the whole report is swept.
+    Redactor::default().json(&mut value);
     value.to_string()
-}
-
-fn hide_members(value: &mut serde_json::Value) {
-    match value {
-        serde_json::Value::Object(members) => {
-            for (name, member) in members {
-                if is_credential_name(name) && (member.is_string() || member.is_number()) {
-                    *member = HIDDEN.into();
-                } else {
-                    hide_members(member);
-                }
-            }
-        }
-        serde_json::Value::Array(items) => items.iter_mut().for_each(hide_members),
-        _ => {}
-    }
 }
 
 /// A word of a shell command, in single quotes where it needs them.

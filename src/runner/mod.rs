@@ -15,7 +15,6 @@
 mod attempt;
 mod auth;
 pub mod browser;
-mod capture;
 mod events;
 mod evidence;
 mod exchange;

@@ -83,7 +83,7 @@ impl RunContext {
         let trust = settings.network.policy.trust();
         let secrets = RunSecrets::of(&canary, trust, &settings.secrets, &settings.environment);
         let redaction = Redaction::default();
-        secrets.values().for_each(|value| redaction.learn(value));
+        redaction.learn(secrets.values().cloned());
         let log_lines_max = settings.limits.log_lines_max;
         Self {
             parts: Arc::clone(parts),

@@ -6,7 +6,9 @@ use serde_json::Value;
 use super::attempt::Attempt;
 use super::probe::ProbeError;
 use super::run::is_repeated;
-use super::{capture, fault, judge};
+use super::{fault, judge};
+use crate::canary::assertion::Answers;
+use crate::canary::capture;
 use crate::canary::definition::{Emit, Step};
 use crate::canary::event::RunEventKind;
 use crate::canary::observation::Observation;
@@ -117,8 +119,7 @@ impl Attempt {
         deadline: Deadline,
     ) -> Result<(), Box<Failure>> {
         if let Some(seen) = self.perform(step, record, deadline).await? {
-            let captured = self.capture(step, &seen);
-            let judged = judge::judge(step, &seen, &self.scope).and(captured);
+            let judged = self.look_into(step, &seen);
             if let Err(failure) = judged {
                 self.keep_body(step, &seen);
                 return Err(failure);
@@ -127,10 +128,17 @@ impl Attempt {
         self.emit(step, &step.emit)
     }
 
-    fn capture(&mut self, step: &Step, seen: &Observation) -> Result<(), Box<Failure>> {
+    fn look_into(&mut self, step: &Step, seen: &Observation) -> Result<(), Box<Failure>> {
+        let answers = Answers::of(seen);
+        let captured = self.capture(step, &answers);
+        let with = (&self.scope, &self.run.redaction);
+        judge::judge(step, &answers, seen, with).and(captured)
+    }
+
+    fn capture(&mut self, step: &Step, answers: &Answers<'_>) -> Result<(), Box<Failure>> {
         for wanted in &step.capture {
-            let value = capture::take(wanted, seen).map_err(|reason| {
-                let message = format!("cannot capture `{}`: {reason}", wanted.name);
+            let value = capture::take(&wanted.from, answers).map_err(|error| {
+                let message = format!("cannot capture `{}`: {error}", wanted.name);
                 let mut failure = fault::failure(Verdict::Target, message);
                 failure.location = Some(step.locate(wanted.span));
                 Box::new(failure)
@@ -140,7 +148,7 @@ impl Attempt {
                     Value::String(text) => text.clone(),
                     other => other.to_string(),
                 };
-                self.run.redaction.learn(&SecretText::new(text));
+                self.run.redaction.learn([SecretText::new(text)]);
                 self.scope.hold_secret(Arc::clone(&wanted.name), value);
             } else {
                 self.scope.hold(Arc::clone(&wanted.name), Rendered::clean(value));

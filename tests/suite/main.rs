@@ -24,6 +24,8 @@ mod picture_diff;
 mod picture_drawing;
 #[cfg(test)]
 mod picture_verdicts;
+#[cfg(test)]
+mod probes;
 mod program;
 #[cfg(test)]
 mod receiver;

@@ -421,7 +421,6 @@ steps:
 "#;
 
 #[tokio::test]
-#[ignore = "until the redactor knows encodings"]
 async fn no_secret_leaves_a_run_by_its_report_or_its_events() {
     const SECRET: &str = "correct horse/battery+staple";
     // The target sends everything back: in a header, in the body, in the URL of a redirect.

@@ -71,15 +71,7 @@ pub(crate) struct TlsTarget {
 
 impl TlsTarget {
     pub(crate) async fn start(leaf: Leaf, alpn: &[&[u8]]) -> Self {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![leaf.certificate], leaf.key)
-            .unwrap();
-        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = TlsAcceptor::from(server_config(leaf, alpn));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let tasks = TaskGroup::new();
@@ -105,6 +97,19 @@ impl TlsTarget {
     pub(crate) const fn port(&self) -> u16 {
         self.port
     }
+}
+
+/// What a server needs to show `leaf`.
+pub(crate) fn server_config(leaf: Leaf, alpn: &[&[u8]]) -> Arc<ServerConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.certificate], leaf.key)
+        .unwrap();
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+    Arc::new(config)
 }
 
 impl Drop for TlsTarget {

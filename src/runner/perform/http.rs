@@ -125,7 +125,7 @@ impl Attempt {
         let apart = &mut Rendering::new(rendering.step, &self.scope);
         if let Some(wanted) = sign_in::token_request(auth, apart)? {
             self.run.redaction.learn_taint(&apart.taint);
-            self.run.redaction.learn(&SecretText::new(wanted.client_secret.as_str()));
+            self.run.redaction.learn([SecretText::new(wanted.client_secret.as_str())]);
             let host = url::Url::parse(&wanted.token_url).ok();
             let host = host.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
             self.scope.secrets().scope_at(&apart.taint, host)?;
@@ -170,7 +170,7 @@ impl Attempt {
         let run = &self.run;
         let now = run.clock().monotonic();
         if let Some(kept) = run.parts.tokens.get(wanted, now) {
-            run.redaction.learn(&kept);
+            run.redaction.learn([kept.clone()]);
             return Ok(kept);
         }
         // The token endpoint is no part of the visit: no cookies to it, none from it.
@@ -188,7 +188,7 @@ impl Attempt {
             let Some(answer) = http_answer(&seen) else { continue };
             match Token::of(answer) {
                 Ok(token) => {
-                    run.redaction.learn(&token.value);
+                    run.redaction.learn([token.value.clone()]);
                     run.parts.tokens.put(wanted, &token, now);
                     return Ok(token.value);
                 }

@@ -1,6 +1,7 @@
 //! From a step's action to a probe's request: templates rendered, secrets held to their hosts.
 
 mod body;
+mod dialogue;
 mod http;
 mod probes;
 mod rendering;
@@ -27,11 +28,13 @@ impl Attempt {
     ) -> Result<Option<Observation>, Box<Failure>> {
         match &step.action {
             Action::Http(action) => self.http(step, action, record, deadline).await.map(Some),
-            Action::Tcp(_) => Err(missing("TCP dialogues")),
+            Action::Tcp(action) => self.tcp(step, action, record, deadline).await.map(Some),
             Action::Tls(action) => self.tls(step, action, record, deadline).await.map(Some),
             Action::Dns(action) => self.dns(step, action, record, deadline).await.map(Some),
             Action::Icmp(action) => self.icmp(step, action, record, deadline).await.map(Some),
-            Action::WebSocket(_) => Err(missing("WebSocket dialogues")),
+            Action::WebSocket(action) => {
+                self.websocket(step, action, record, deadline).await.map(Some)
+            }
             Action::Grpc(action) => self.grpc(step, action, record, deadline).await.map(Some),
             Action::Browser(_) => Err(missing("browser steps")),
         }

@@ -1,3 +1,4 @@
+use crate::canary::assertion::Predicate;
 use crate::canary::definition::Step;
 use crate::canary::report::{Failure, Verdict};
 use crate::canary::template::{Position, Rendered, Taint, TemplateValue, Text};
@@ -38,6 +39,13 @@ impl<'a> Rendering<'a> {
         let rendered = self.plain(text)?;
         let port = rendered.trim().parse().ok().filter(|port| *port != 0);
         port.ok_or_else(|| self.broken(format!("`{rendered}` is no port"), text.span()))
+    }
+
+    /// A predicate to check with.
+    pub(super) fn predicate(&mut self, predicate: &Predicate) -> Result<Predicate, Box<Failure>> {
+        let rendered = predicate.render(self.scope);
+        let rendered = rendered.map_err(|error| fault::unrendered(self.step, &error))?;
+        Ok(rendered.take(&mut self.taint))
     }
 
     /// A JSON value.
