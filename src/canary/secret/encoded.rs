@@ -17,6 +17,10 @@ pub(super) const COMPONENT: &AsciiSet =
 const SCRIPT: &AsciiSet =
     &COMPONENT.remove(b'!').remove(b'\'').remove(b'(').remove(b')').remove(b'*');
 
+/// What our own templates escape in a path, and what others do who keep its slashes.
+const TEMPLATE_PATH: &AsciiSet = &COMPONENT.remove(b'/').remove(b':').remove(b'@').remove(b',');
+const SLASHED: &AsciiSet = &COMPONENT.remove(b'/');
+
 /// What WHATWG URLs escape in a path, in a query and in credentials.
 const PATH: &AsciiSet = &CONTROLS
     .add(b' ')
@@ -37,7 +41,7 @@ pub(super) fn forms(secret: &str) -> BTreeSet<Vec<u8>> {
     let mut add = |form: String| {
         forms.insert(form.into_bytes());
     };
-    for set in [FORM, COMPONENT, SCRIPT, PATH, QUERY] {
+    for set in [FORM, COMPONENT, SCRIPT, TEMPLATE_PATH, SLASHED, PATH, QUERY] {
         let encoded = percent_encode(bytes, set).to_string();
         add(encoded.replace("%20", "+"));
         add(lower_escapes(&encoded));

@@ -7,7 +7,8 @@ use super::content::ContentDecoder;
 use super::exchange::Exchange;
 use crate::runner::probe::{ProbeError, TransferFault};
 
-/// Receives a body whole, and what follows it: counted on the wire, decoded as it comes, bounded both ways.
+/// Receives a body whole, and what follows it: counted on the wire, decoded as it comes, bounded
+/// both ways.
 ///
 /// Errors: `Transfer` with `BodyTooLarge`, `Undecodable`, `Truncated` or what the connection did;
 /// `Timeout` when the deadline passed or nothing came for `limits.idle`.
