@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::RuleFault;
+use crate::query::metric_math::MathError;
 
 /// Which AWS error a fault is; the API turns it into the code of each protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub enum AlarmFault {
     Queries(QueriesFault),
     /// A composite's rule.
     Rule(RuleFault),
+    /// An alarm of the other kind has that name.
+    NameTaken(Arc<str>),
     /// Children that do not exist.
     NoSuchChildren(Vec<Arc<str>>),
     /// A composite that would depend on itself.
@@ -64,7 +67,7 @@ pub enum AlarmFault {
 }
 
 /// What is wrong with an alarm's `Metrics`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QueriesFault {
     /// None or several are watched.
     NotOneReturned,
@@ -86,6 +89,12 @@ pub enum QueriesFault {
     Search,
     /// `ThresholdMetricId` names no item.
     UnknownThreshold,
+    /// A statistic that does not exist.
+    Statistic,
+    /// An expression refers to no item, or to itself.
+    UnknownReference,
+    /// An expression that cannot be read or computed.
+    Expression(MathError),
 }
 
 impl fmt::Display for AlarmFault {
@@ -111,8 +120,14 @@ impl fmt::Display for AlarmFault {
             Self::MoreToAlarmThanEvaluated => f.write_str(
                 "The parameter DatapointsToAlarm must be less than or equal to EvaluationPeriods.",
             ),
+            Self::Queries(QueriesFault::Expression(fault)) => {
+                write!(f, "Invalid metrics list: {fault}")
+            }
             Self::Queries(fault) => f.write_str(fault.text()),
             Self::Rule(fault) => write!(f, "Error in AlarmRule: {fault}"),
+            Self::NameTaken(name) => {
+                write!(f, "An alarm of another type already has the name {name}.")
+            }
             Self::NoSuchChildren(names) => write!(
                 f,
                 "Could not save the composite alarm as alarms [{}] in the alarm rule do not exist",
@@ -132,7 +147,7 @@ impl From<RuleFault> for AlarmFault {
 }
 
 impl QueriesFault {
-    const fn text(self) -> &'static str {
+    const fn text(&self) -> &'static str {
         match self {
             Self::NotOneReturned => "Exactly one element of the metrics list should return data.",
             Self::NotTwoReturned => "Exactly two elements of the metrics list should return data.",
@@ -150,6 +165,11 @@ impl QueriesFault {
             Self::UnknownThreshold => {
                 "ThresholdMetricId must be the id of an element of the metrics list."
             }
+            Self::Statistic => "The Stat of an element of the metrics list is not supported.",
+            Self::UnknownReference => {
+                "An expression of the metrics list refers to an unknown id or to itself."
+            }
+            Self::Expression(_) => "An expression of the metrics list is invalid.",
         }
     }
 }

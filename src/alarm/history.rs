@@ -143,9 +143,10 @@ impl HistoryItem {
         Self::new(alarm, at, item_type, &summary, &Value::Object(data))
     }
 
-    /// The line of an action.
+    /// The line of an action of an alarm that may be gone by now; `updated` is the transition's
+    /// time, `at` the action's.
     pub fn action(
-        alarm: AlarmRef<'_>,
+        (alarm_name, alarm_type): (&Arc<str>, AlarmType),
         resource: &str,
         outcome: ActionOutcome<'_>,
         (updated, at): (Timestamp, Timestamp),
@@ -165,7 +166,14 @@ impl HistoryItem {
             "publishedMessage": null,
             "error": error,
         });
-        Self::new(alarm, at, HistoryItemType::Action, &summary, &data)
+        Self {
+            alarm_name: Arc::clone(alarm_name),
+            alarm_type,
+            timestamp: at,
+            item_type: HistoryItemType::Action,
+            summary: cut(&summary, SUMMARY_MAX).to_owned(),
+            data: data.to_string(),
+        }
     }
 }
 
@@ -286,9 +294,8 @@ mod tests {
 
     #[test]
     fn a_failed_action_says_why() {
-        let alarm = MetricAlarm::example();
         let item = HistoryItem::action(
-            (&alarm).into(),
+            (&"cpu".into(), AlarmType::MetricAlarm),
             "arn:aws:sns:us-east-1:123456789012:t",
             ActionOutcome::Failed("gone"),
             (Timestamp::from_millis(5), Timestamp::from_millis(6)),
