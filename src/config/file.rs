@@ -1,5 +1,6 @@
 use toml::de::{DeTable, DeValue};
 
+use super::notify;
 use crate::diagnostic::{Diagnostic, Location, SourceFile, Span};
 
 /// What a configuration file says, in the order it says it.
@@ -37,6 +38,8 @@ impl ConfigFile {
         for (key, value) in table.get_ref() {
             let (name, span) = (key.get_ref().as_ref(), Span::from(key.span()));
             match value.get_ref() {
+                // Channels have keys of their own; `notify` reads them.
+                DeValue::Table(_) if name == notify::SECTION => {}
                 DeValue::Table(section) => reading.section(name, span, section),
                 other => reading.setting(None, (name, span), (other, value.span().into())),
             }
@@ -101,7 +104,7 @@ impl Reading {
     }
 }
 
-fn syntax_fault(error: &toml::de::Error) -> Diagnostic {
+pub(super) fn syntax_fault(error: &toml::de::Error) -> Diagnostic {
     let span = error.span().unwrap_or_default();
     Diagnostic::error("toml-syntax", error.message(), span.into())
 }

@@ -10,8 +10,11 @@
 //! ```
 //!
 //! Keys are the long names of flags. Which flags there are, and which values they take, is known to
-//! `cli`, which also holds the order of precedence: flag, environment, file, default.
+//! `cli`, which also holds the order of precedence: flag, environment, file, default. The section
+//! `notify` is different: it holds one table a notification channel, read by [`channels`].
 
 mod file;
+mod notify;
 
 pub use file::{ConfigFile, Setting};
+pub use notify::{Channels, channels};
