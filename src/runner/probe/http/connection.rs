@@ -8,9 +8,9 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use futures_util::task::AtomicWaker;
+use futures_util::{FutureExt, StreamExt};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
@@ -32,7 +32,25 @@ enum Sender {
     Http2(http2::SendRequest<SentBody>),
 }
 
-type BoxedFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// A future that its owner alone polls.
+///
+/// The lock is never contended, nor even taken: it makes the type `Sync`, so that a run can hold a
+/// shared reference to its session across an await and still move between threads.
+struct BoxedFuture(Mutex<Pin<Box<dyn Future<Output = ()> + Send>>>);
+
+impl BoxedFuture {
+    fn new(future: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(Mutex::new(Box::pin(future)))
+    }
+}
+
+impl Future for BoxedFuture {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll(cx)
+    }
+}
 
 /// What must be polled for the connection to move.
 pub(super) struct Driver {
@@ -119,7 +137,7 @@ async fn start_http1(
         .handshake(io)
         .await?;
     // Its error reaches the request through `sender`.
-    Ok((Sender::Http1(sender), Box::pin(async move { drop(connection.await) })))
+    Ok((Sender::Http1(sender), BoxedFuture::new(async move { drop(connection.await) })))
 }
 
 async fn start_http2(
@@ -130,7 +148,7 @@ async fn start_http2(
     let header_bytes_max = u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX);
     let (sender, connection) =
         http2::Builder::new(handover).max_header_list_size(header_bytes_max).handshake(io).await?;
-    Ok((Sender::Http2(sender), Box::pin(async move { drop(connection.await) })))
+    Ok((Sender::Http2(sender), BoxedFuture::new(async move { drop(connection.await) })))
 }
 
 impl Driver {
@@ -149,7 +167,7 @@ impl Driver {
 
     fn poll(&mut self, cx: &mut Context<'_>) {
         if let Some(connection) = &mut self.connection
-            && connection.as_mut().poll(cx).is_ready()
+            && connection.poll_unpin(cx).is_ready()
         {
             self.connection = None;
         }
@@ -182,7 +200,7 @@ impl Handover {
 impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Handover {
     fn execute(&self, future: F) {
         let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push(Box::pin(future));
+        waiting.push(BoxedFuture::new(future));
         self.0.driver.wake();
     }
 }
