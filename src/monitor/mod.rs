@@ -1,5 +1,35 @@
-//! What happens while nobody looks: schedule, record, evaluate, deliver, retain.
+//! What happens while nobody looks: schedule, record, evaluate, deliver.
 //!
-//! What is run comes from a [`library`] of canary files.
+//! Main type: [`Monitor`]. It is the only place where engines meet: runs come from `runner`, are
+//! kept by `store`, are judged by `alarm`, and are told by `notify`. What is run comes from a
+//! [`library`] of canary files. It speaks no wire protocol and decides no alarm itself.
+//!
+//! ```text
+//! schedule   which canary is due          -> runner
+//! record     what a run left              -> store, then alarms
+//! alarms     which state its data means   -> history and outbox, in one append
+//! deliver    what the outbox holds        -> notify, until it is taken or given up
+//! ```
 
+mod alarms;
+mod deliver;
+mod handle;
+pub mod kind;
 pub mod library;
+mod memory;
+mod record;
+mod run_row;
+mod schedule;
+mod settings;
+mod start;
+mod watch;
+
+pub use alarms::{
+    ActionsSwitch, AlarmCallError, AlarmCondition, AlarmDefinition, AlarmHandle, AlarmSnapshot,
+    ForcedState,
+};
+pub use deliver::OutboxRow;
+pub use handle::MonitorHandle;
+pub use run_row::{ArtifactRow, CanaryRow, CanaryRunRow, CanaryState};
+pub use settings::MonitorSettings;
+pub use start::{Monitor, MonitorError, MonitorParts};

@@ -15,6 +15,8 @@ mod hostile_http;
 #[cfg(test)]
 mod http_probe;
 #[cfg(test)]
+mod monitor;
+#[cfg(test)]
 mod notify;
 #[cfg(test)]
 mod picture_bombs;

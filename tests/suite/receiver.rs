@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use coalmine::task::TaskGroup;
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -29,6 +30,7 @@ pub(crate) enum Answer {
 pub(crate) struct Received {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
+    pub(crate) answer: Answer,
 }
 
 impl Received {
@@ -38,6 +40,15 @@ impl Received {
 
     pub(crate) fn key(&self) -> &str {
         self.header("idempotency-key").expect("every notification carries its key")
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("the body is JSON")
+    }
+
+    /// Whether the sender was told that it arrived.
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        matches!(self.answer, Answer::Status(200..=299) | Answer::Endless(200..=299))
     }
 }
 
@@ -88,6 +99,15 @@ impl Receiver {
     pub(crate) fn received(&self) -> Vec<Received> {
         self.seen.borrow().clone()
     }
+
+    /// Waits until what was received satisfies `enough`.
+    pub(crate) async fn wait_for(&self, enough: impl Fn(&[Received]) -> bool) -> Vec<Received> {
+        let mut seen = self.seen.clone();
+        let waited = tokio::time::timeout(Duration::from_secs(60), async {
+            seen.wait_for(|all| enough(all)).await.expect("the receiver runs").clone()
+        });
+        waited.await.unwrap_or_else(|_late| panic!("only came: {:#?}", self.received()))
+    }
 }
 
 impl Drop for Receiver {
@@ -107,7 +127,10 @@ async fn serve(
     socket.read_line(&mut line).await?;
     loop {
         line.clear();
-        socket.read_line(&mut line).await?;
+        if socket.read_line(&mut line).await? == 0 {
+            // The sender went away in the middle.
+            return Ok(());
+        }
         let Some((name, value)) = line.trim_end().split_once(':') else { break };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
@@ -119,7 +142,7 @@ async fn serve(
     let answer = {
         let seen_by = seen_by.lock().expect("no test holds it in a panic");
         let answer = script(seen_by.borrow().len());
-        seen_by.send_modify(|all| all.push(Received { headers, body }));
+        seen_by.send_modify(|all| all.push(Received { headers, body, answer }));
         answer
     };
     respond(socket.into_inner(), answer).await

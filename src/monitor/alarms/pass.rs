@@ -1,0 +1,287 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::book::{AlarmBook, AlarmCondition, AlarmDefinition, AlarmKey};
+use crate::alarm::{
+    AlarmRef, AlarmState, CompositeAlarm, HeldActions, StateTransition, StateValue, Suppression,
+    SuppressionChange,
+};
+use crate::telemetry::Scope;
+use crate::time::Timestamp;
+
+/// What one look at the alarms changes, composites included, before any of it is stored.
+#[derive(Debug)]
+pub(super) struct Pass<'a> {
+    book: &'a AlarmBook,
+    at: Timestamp,
+    /// Conditions as they will be.
+    conditions: BTreeMap<AlarmKey, AlarmCondition>,
+    found: Vec<Change>,
+    /// Changed alarms whose composites were not looked at yet.
+    unfollowed: VecDeque<AlarmKey>,
+}
+
+/// One alarm's change.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    pub(super) key: AlarmKey,
+    pub(super) definition: AlarmDefinition,
+    /// How it is from now on.
+    pub(super) condition: AlarmCondition,
+    /// The transition, where the state changed; a suppression can change alone.
+    pub(super) transition: Option<StateTransition>,
+    /// The state whose actions are to be done now.
+    pub(super) actions: Option<StateTransition>,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(book: &'a AlarmBook, at: Timestamp) -> Self {
+        Self {
+            book,
+            at,
+            conditions: BTreeMap::new(),
+            found: Vec::new(),
+            unfollowed: VecDeque::new(),
+        }
+    }
+
+    /// What was found, children before the composites on them.
+    pub(super) fn into_changes(self) -> Vec<Change> {
+        self.found
+    }
+
+    /// An alarm's state changes; composites follow.
+    pub(super) fn transition(&mut self, key: &AlarmKey, transition: StateTransition) {
+        self.note(key, transition);
+        while let Some(changed) = self.unfollowed.pop_front() {
+            self.follow(&changed);
+        }
+    }
+
+    fn note(&mut self, key: &AlarmKey, transition: StateTransition) {
+        let Some(snapshot) = self.book.get(key) else { return };
+        let suppression = self.condition(key).map(|c| c.suppression).unwrap_or_default();
+        let (suppression, actions) = match &snapshot.definition {
+            AlarmDefinition::Metric(_) => (Suppression::None, HeldActions::Run),
+            AlarmDefinition::Composite(alarm) => {
+                self.step(&key.0, alarm, suppression, SuppressionChange::Composite)
+            }
+        };
+        let condition = AlarmCondition { state: transition.to.clone(), suppression };
+        self.conditions.insert(key.clone(), condition.clone());
+        self.found.push(Change {
+            key: key.clone(),
+            definition: snapshot.definition.clone(),
+            condition,
+            actions: (actions == HeldActions::Run).then(|| transition.clone()),
+            transition: Some(transition),
+        });
+        self.unfollowed.push_back(key.clone());
+    }
+
+    /// A suppression's timer is over, or its suppressor changed.
+    pub(super) fn suppressor(&mut self, key: &AlarmKey) {
+        let Some(snapshot) = self.book.get(key) else { return };
+        let AlarmDefinition::Composite(alarm) = &snapshot.definition else { return };
+        let Some(condition) = self.condition(key) else { return };
+        let before = condition.suppression;
+        let (after, actions) = self.step(&key.0, alarm, before, SuppressionChange::Suppressor);
+        if after == before && actions == HeldActions::Hold {
+            return;
+        }
+        let condition = AlarmCondition { suppression: after, ..condition };
+        self.conditions.insert(key.clone(), condition.clone());
+        // The actions of the state that the composite is in now, however it came there.
+        let state = &condition.state;
+        let current = StateTransition { from: state.clone(), to: state.clone() };
+        self.found.push(Change {
+            key: key.clone(),
+            definition: snapshot.definition.clone(),
+            transition: None,
+            actions: (actions == HeldActions::Run).then_some(current),
+            condition,
+        });
+    }
+
+    /// A composite is looked at because its definition changed.
+    pub(super) fn definition(&mut self, key: &AlarmKey, word: &str) {
+        let Some(snapshot) = self.book.get(key) else { return };
+        let AlarmDefinition::Composite(alarm) = &snapshot.definition else { return };
+        let state = self.rule_state(&key.0, alarm);
+        let (scope, at) = (&key.0, self.at);
+        let reason = || (alarm.reason_of_definition(scope, word, state), None);
+        if let Some(transition) = snapshot.condition.state.transition(state, at, reason) {
+            self.transition(key, transition);
+        }
+    }
+
+    /// Looks at every composite that mentions `child`.
+    fn follow(&mut self, child: &AlarmKey) {
+        for parent in self.book.composites_of(child) {
+            let Some(snapshot) = self.book.get(&parent) else { continue };
+            let AlarmDefinition::Composite(alarm) = &snapshot.definition else { continue };
+            let is_suppressor = alarm.suppressor.as_ref().is_some_and(|s| s.alarm == child.1);
+            if is_suppressor {
+                self.suppressor(&parent);
+            }
+            if !alarm.rule.alarms().contains(&child.1) {
+                continue;
+            }
+            let value = self.rule_state(&parent.0, alarm);
+            let Some(current) = self.condition(&parent) else { continue };
+            let child_state = self.state_of(&parent.0, &child.1).unwrap_or_default();
+            let (scope, at) = (&parent.0, self.at);
+            let reason = || {
+                let reason = CompositeAlarm::reason_of_child(scope, &child.1, child_state, at);
+                let data = CompositeAlarm::reason_data_of_child(scope, &child.1, child_state, at);
+                (reason, Some(data))
+            };
+            if let Some(transition) = current.state.transition(value, at, reason) {
+                self.note(&parent, transition);
+            }
+        }
+    }
+
+    fn step(
+        &self,
+        scope: &Scope,
+        alarm: &CompositeAlarm,
+        suppression: Suppression,
+        change: SuppressionChange,
+    ) -> (Suppression, HeldActions) {
+        let suppressor = alarm.suppressor.as_ref();
+        let state = suppressor.and_then(|suppressor| self.state_of(scope, &suppressor.alarm));
+        let step = suppression.step(change, suppressor, state, self.at);
+        (step.next, step.actions)
+    }
+
+    fn rule_state(&self, scope: &Scope, alarm: &CompositeAlarm) -> StateValue {
+        alarm.evaluate(&|name| self.state_of(scope, name))
+    }
+
+    fn state_of(&self, scope: &Scope, name: &str) -> Option<StateValue> {
+        let key = (scope.clone(), Arc::from(name));
+        self.condition(&key).map(|condition| condition.state.value)
+    }
+
+    fn condition(&self, key: &AlarmKey) -> Option<AlarmCondition> {
+        let known = self.book.get(key).map(|snapshot| snapshot.condition.clone());
+        self.conditions.get(key).cloned().or(known)
+    }
+}
+
+impl Change {
+    pub(super) fn alarm(&self) -> AlarmRef<'_> {
+        self.definition.as_ref()
+    }
+
+    pub(super) fn state(&self) -> &AlarmState {
+        &self.condition.state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alarm::{MetricAlarm, PutCompositeAlarm};
+    use crate::monitor::AlarmSnapshot;
+
+    fn key(name: &str) -> AlarmKey {
+        (Scope::default(), name.into())
+    }
+
+    fn book(composites: &[(&str, &str, Option<&str>)]) -> AlarmBook {
+        let mut book = AlarmBook::default();
+        let at = Timestamp::EPOCH;
+        let fresh = || AlarmCondition {
+            state: AlarmState { value: StateValue::Ok, ..AlarmState::initial(at) },
+            suppression: Suppression::None,
+        };
+        for name in ["a", "b", "quiet"] {
+            let alarm = MetricAlarm { name: name.into(), ..MetricAlarm::example() };
+            let definition = AlarmDefinition::Metric(Arc::new(alarm));
+            book.put(&Scope::default(), AlarmSnapshot { definition, condition: fresh() });
+        }
+        for (name, rule, suppressor) in composites {
+            let input = PutCompositeAlarm {
+                alarm_name: Some((*name).into()),
+                alarm_rule: Some((*rule).into()),
+                actions_suppressor: suppressor.map(Into::into),
+                actions_suppressor_wait_period: suppressor.map(|_| 60),
+                actions_suppressor_extension_period: suppressor.map(|_| 60),
+                ..PutCompositeAlarm::default()
+            };
+            let definition = AlarmDefinition::Composite(Arc::new(input.validate(at).unwrap()));
+            book.put(&Scope::default(), AlarmSnapshot { definition, condition: fresh() });
+        }
+        book
+    }
+
+    fn goes_to(book: &AlarmBook, name: &str, value: StateValue, seconds: i64) -> Vec<Change> {
+        let at = Timestamp::from_secs(seconds);
+        let mut pass = Pass::new(book, at);
+        let state = &book.get(&key(name)).unwrap().condition.state;
+        let transition = state.transition(value, at, || ("why".to_owned(), None)).unwrap();
+        pass.transition(&key(name), transition);
+        pass.into_changes()
+    }
+
+    fn applied(book: &mut AlarmBook, changes: &[Change]) {
+        for change in changes {
+            book.set_condition(&change.key, change.condition.clone());
+        }
+    }
+
+    fn told(changes: &[Change]) -> Vec<String> {
+        let told = |change: &Change| {
+            let acts = if change.actions.is_some() { "acts" } else { "held" };
+            format!("{} {} {acts}", change.key.1, change.state().value)
+        };
+        changes.iter().map(told).collect()
+    }
+
+    #[test]
+    fn composites_of_composites_follow_in_one_pass() {
+        let book = book(&[("ab", "ALARM(a) OR ALARM(b)", None), ("top", "ALARM(ab)", None)]);
+        let changes = goes_to(&book, "a", StateValue::Alarm, 60);
+        assert_eq!(told(&changes), ["a ALARM acts", "ab ALARM acts", "top ALARM acts"]);
+        let reason = &changes[1].state().reason;
+        assert!(reason.contains(":alarm:a transitioned to ALARM at Thursday 01"), "{reason}");
+    }
+
+    #[test]
+    fn a_composite_whose_rule_still_says_the_same_stays_silent() {
+        let mut book = book(&[("both", "ALARM(a) AND ALARM(b)", None)]);
+        let changes = goes_to(&book, "a", StateValue::Alarm, 60);
+        assert_eq!(told(&changes), ["a ALARM acts"]);
+        applied(&mut book, &changes);
+        let changes = goes_to(&book, "b", StateValue::Alarm, 120);
+        assert_eq!(told(&changes), ["b ALARM acts", "both ALARM acts"]);
+    }
+
+    #[test]
+    fn a_suppressed_composite_changes_and_its_actions_wait() {
+        let mut book = book(&[("top", "ALARM(a)", Some("quiet"))]);
+        let changes = goes_to(&book, "a", StateValue::Alarm, 60);
+        assert_eq!(told(&changes), ["a ALARM acts", "top ALARM held"]);
+        applied(&mut book, &changes);
+        assert!(book.suppressions_due(Timestamp::from_secs(119)).is_empty());
+        let due = book.suppressions_due(Timestamp::from_secs(120));
+        assert_eq!(due, [key("top")]);
+        let mut pass = Pass::new(&book, Timestamp::from_secs(120));
+        pass.suppressor(&due[0]);
+        let changes = pass.into_changes();
+        assert_eq!(told(&changes), ["top ALARM acts"]);
+        assert!(changes[0].transition.is_none());
+    }
+
+    #[test]
+    fn a_suppressor_that_comes_in_time_keeps_the_actions_held() {
+        let mut book = book(&[("top", "ALARM(a)", Some("quiet"))]);
+        let changes = goes_to(&book, "a", StateValue::Alarm, 60);
+        applied(&mut book, &changes);
+        let changes = goes_to(&book, "quiet", StateValue::Alarm, 90);
+        assert_eq!(told(&changes), ["quiet ALARM acts", "top ALARM held"]);
+        assert_eq!(changes[1].condition.suppression, Suppression::Alarm);
+    }
+}

@@ -1,0 +1,50 @@
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::alarms::AlarmHandle;
+use super::schedule::{CanaryList, ScheduleCommand};
+use crate::canary::definition::Canary;
+use crate::canary::load::Fault;
+use crate::telemetry::Scope;
+
+/// Asks the monitor, and reads what it knows. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct MonitorHandle {
+    pub(super) scope: Scope,
+    pub(super) alarms: AlarmHandle,
+    pub(super) list: CanaryList,
+    pub(super) schedule: mpsc::Sender<ScheduleCommand>,
+}
+
+impl MonitorHandle {
+    /// The scope that canaries, their runs and their alarms are in.
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Alarms: read, put, deleted, set by hand.
+    pub const fn alarms(&self) -> &AlarmHandle {
+        &self.alarms
+    }
+
+    /// The canaries of the folder that can be run, by name.
+    pub fn canaries(&self) -> Vec<Arc<Canary>> {
+        self.list.canaries()
+    }
+
+    /// What is wrong with files of the folder since it last changed.
+    pub fn folder_faults(&self) -> Arc<[Fault]> {
+        self.list.faults()
+    }
+
+    /// Runs a canary now, as if it were due; says whether there is such a canary.
+    pub async fn run_now(&self, canary: &str) -> bool {
+        let (answer, answered) = oneshot::channel();
+        let command = ScheduleCommand::RunNow(canary.into(), answer);
+        if self.schedule.send(command).await.is_err() {
+            return false;
+        }
+        answered.await.unwrap_or(false)
+    }
+}

@@ -1,0 +1,20 @@
+//! The kinds under which the monitor keeps its documents in the store.
+
+/// A [`MetricAlarm`](crate::alarm::MetricAlarm), by name.
+pub const METRIC_ALARM: &str = "metric-alarm";
+/// A [`CompositeAlarm`](crate::alarm::CompositeAlarm), by name.
+pub const COMPOSITE_ALARM: &str = "composite-alarm";
+/// The state of an alarm of either kind, by the alarm's name.
+pub const ALARM_STATE: &str = "alarm-state";
+/// Rows of [`HistoryItem`](crate::alarm::HistoryItem), by the alarm's name.
+pub const ALARM_HISTORY: &str = "alarm-history";
+/// A [`CanaryRow`](super::CanaryRow), by name.
+pub const CANARY: &str = "canary";
+/// The slot of a canary that was run last, by the canary's name.
+pub const CANARY_SLOT: &str = "canary-slot";
+/// Rows of [`CanaryRunRow`](super::CanaryRunRow), by the canary's name.
+pub const CANARY_RUN: &str = "canary-run";
+/// An [`OutboxRow`](super::OutboxRow) that is still to be delivered; names sort by time.
+pub const OUTBOX: &str = "outbox";
+/// An [`OutboxRow`](super::OutboxRow) that was given up; names sort by time.
+pub const DEAD_LETTER: &str = "dead-letter";

@@ -1,0 +1,13 @@
+//! Starts runs when they are due.
+//!
+//! Main type: [`Scheduler`]. When a canary is due is decided by `timetable`, whether a due run
+//! starts by `admission`; both are plain state, told what time it is. What a run does is `runner`'s
+//! business, what becomes of its report is `record`'s.
+
+mod admission;
+mod scheduler;
+mod timetable;
+
+pub(in crate::monitor) use scheduler::{
+    CanaryList, SCHEDULE_COMMANDS_MAX, ScheduleCommand, Scheduler, SchedulerParts,
+};

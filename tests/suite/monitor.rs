@@ -1,0 +1,251 @@
+//! The monitor with a real store, real runs and real receivers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coalmine::alarm::{HistoryItem, HistoryItemType, PutMetricAlarm, StateValue};
+use coalmine::monitor::{
+    ForcedState, Monitor, MonitorHandle, MonitorParts, MonitorSettings, OutboxRow, kind,
+};
+use coalmine::notify::{ChannelSettings, Notifier, RetryPolicy, WebhookSettings};
+use coalmine::runner::{Runner, RunnerSettings};
+use coalmine::store::{RowPage, Store, StoreSettings};
+use coalmine::task::TaskGroup;
+use coalmine::telemetry::{
+    Dimensions, MetricBatch, MetricDatum, Scope, StandardUnit, TelemetryBatch,
+};
+use coalmine::time::{Clock, SystemClock, Timestamp};
+use serde_json::json;
+
+use crate::receiver::{Answer, Received, Receiver};
+
+/// A monitor over a data folder, with one channel called `oncall`.
+struct House {
+    store: Store,
+    monitor: Monitor,
+    tasks: TaskGroup,
+}
+
+impl House {
+    async fn open(data: &Path, receiver: &Receiver, settings: MonitorSettings) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let tasks = TaskGroup::new();
+        let store =
+            Store::open(StoreSettings::new(data), Arc::clone(&clock), &tasks).await.unwrap();
+        let webhook = WebhookSettings {
+            timeout: Duration::from_millis(250),
+            ..WebhookSettings::plain(receiver.url())
+        };
+        let channels = BTreeMap::from([("oncall".into(), ChannelSettings::Webhook(webhook))]);
+        let notifier = Notifier::new(channels, Arc::clone(&clock)).unwrap();
+        let runner = Runner::new(RunnerSettings::default(), Arc::clone(&clock));
+        let parts = MonitorParts { store: store.clone(), runner, notifier, clock };
+        let monitor = Monitor::start(settings, parts, &tasks).await.unwrap();
+        Self { store, monitor, tasks }
+    }
+
+    fn handle(&self) -> &MonitorHandle {
+        self.monitor.handle()
+    }
+
+    async fn close(self) {
+        self.monitor.stop().await;
+        self.store.close().await.unwrap();
+        self.tasks.shutdown(Duration::from_secs(5)).await;
+    }
+
+    async fn outbox(&self) -> usize {
+        self.store.resources().everywhere::<OutboxRow>(kind::OUTBOX).await.unwrap().len()
+    }
+
+    async fn history(&self, alarm: &str) -> Vec<HistoryItem> {
+        let page = RowPage::newest(usize::MAX);
+        let resources = self.store.resources();
+        let rows = resources.rows(&Scope::default(), kind::ALARM_HISTORY, alarm, &page).await;
+        let mut items: Vec<HistoryItem> = rows.unwrap().into_iter().map(|(_, item)| item).collect();
+        items.reverse();
+        items
+    }
+}
+
+fn impatient() -> MonitorSettings {
+    let retry = RetryPolicy {
+        first: Duration::from_millis(2),
+        cap: Duration::from_millis(20),
+        ..RetryPolicy::default()
+    };
+    MonitorSettings { retry, ..MonitorSettings::default() }
+}
+
+fn oncall() -> String {
+    Scope::default().arn("sns", "oncall")
+}
+
+/// An alarm on `App/Errors`, 1 of 1 minutes, that nothing is known of.
+fn alarm(name: &str) -> PutMetricAlarm {
+    let input = json!({
+        "AlarmName": name, "Namespace": "App", "MetricName": "Errors", "Statistic": "Sum",
+        "Period": 60, "EvaluationPeriods": 1, "Threshold": 0.0, "TreatMissingData": "ignore",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "AlarmActions": [oncall()], "OKActions": [oncall()],
+    });
+    serde_json::from_value(input).unwrap()
+}
+
+async fn force(house: &House, name: &str, value: StateValue) {
+    let forced =
+        ForcedState { name: name.into(), value, reason: "test".to_owned(), reason_data: None };
+    house.handle().alarms().set_state(&Scope::default(), forced).await.unwrap();
+}
+
+fn states_told(received: &[Received], alarm: &str) -> Vec<String> {
+    let mut keys = BTreeSet::new();
+    let mut states = Vec::new();
+    for request in received.iter().filter(|request| request.is_acknowledged()) {
+        let body = request.json();
+        if body["alarm"] == alarm && keys.insert(request.key().to_owned()) {
+            states.push(body["state"].as_str().unwrap().to_owned());
+        }
+    }
+    states
+}
+
+/// T24: 200 transitions, a receiver that fails half of the time in four ways, and a new life of the
+/// monitor after every twenty of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_transition_is_told_at_least_once_and_in_order() {
+    let data = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|number| match number % 8 {
+        1 => Answer::Status(500),
+        3 => Answer::Silence,
+        5 => Answer::Reset,
+        7 => Answer::Endless(503),
+        6 => Answer::Endless(200),
+        _ => Answer::Status(200),
+    })
+    .await;
+    let names: Vec<String> = (0..10).map(|number| format!("alarm-{number}")).collect();
+    let mut house = House::open(data.path(), &receiver, impatient()).await;
+    for name in &names {
+        house.handle().alarms().put_metric(&Scope::default(), alarm(name)).await.unwrap();
+    }
+    for round in 0..20 {
+        let value = if round % 2 == 0 { StateValue::Alarm } else { StateValue::Ok };
+        for name in &names {
+            force(&house, name, value).await;
+        }
+        if round % 2 == 1 {
+            house.close().await;
+            house = House::open(data.path(), &receiver, impatient()).await;
+        }
+    }
+    let distinct = |all: &[Received]| {
+        let told = all.iter().filter(|request| request.is_acknowledged());
+        told.map(|request| request.key().to_owned()).collect::<BTreeSet<_>>().len()
+    };
+    let received = receiver.wait_for(|all| distinct(all) >= 200).await;
+    assert_eq!(distinct(&received), 200);
+    let expected: Vec<String> = (0..20)
+        .map(|round| if round % 2 == 0 { "ALARM".to_owned() } else { "OK".to_owned() })
+        .collect();
+    for name in &names {
+        assert_eq!(states_told(&received, name), expected, "{name}");
+    }
+    while house.outbox().await > 0 {
+        tokio::task::yield_now().await;
+    }
+    let actions = house.history("alarm-3").await;
+    let actions = actions.iter().filter(|item| item.item_type == HistoryItemType::Action);
+    assert_eq!(actions.count(), 20);
+    house.close().await;
+}
+
+fn errors(at: Timestamp, value: f64) -> TelemetryBatch {
+    let datum = MetricDatum::sample("Errors", Dimensions::none(), at, (value, StandardUnit::Count));
+    let metrics = vec![MetricBatch { namespace: "App".into(), data: vec![datum] }];
+    TelemetryBatch { metrics, ..TelemetryBatch::new(Scope::default()) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn data_of_a_period_that_is_over_is_looked_at_without_waiting_for_the_next_minute() {
+    let data = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_| Answer::Status(200)).await;
+    let house = House::open(data.path(), &receiver, impatient()).await;
+    house.handle().alarms().put_metric(&Scope::default(), alarm("errors")).await.unwrap();
+    let minute_ago = SystemClock.now().minus(Duration::from_secs(60));
+    house.store.append(errors(minute_ago, 3.0)).await.unwrap();
+    let received = receiver.wait_for(|all| !all.is_empty()).await;
+    let body = received[0].json();
+    assert_eq!(body["state"], "ALARM");
+    assert_eq!(body["kind"], "alarm");
+    let reason = body["reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("Threshold Crossed: 1 out of the last 1 datapoints [3.0 ("),
+        "{reason}"
+    );
+    let history = house.history("errors").await;
+    let summaries: Vec<&str> = history.iter().map(|item| item.summary.as_str()).collect();
+    assert_eq!(
+        summaries[..2],
+        ["Alarm \"errors\" created", "Alarm updated from INSUFFICIENT_DATA to ALARM"]
+    );
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_keeps_states_and_tells_nothing_again() {
+    let data = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_| Answer::Status(200)).await;
+    let house = House::open(data.path(), &receiver, impatient()).await;
+    house.handle().alarms().put_metric(&Scope::default(), alarm("a")).await.unwrap();
+    force(&house, "a", StateValue::Alarm).await;
+    receiver.wait_for(|all| all.len() == 1).await;
+    while house.outbox().await > 0 {
+        tokio::task::yield_now().await;
+    }
+    let before = house.handle().alarms().get(&Scope::default(), "a").unwrap();
+    let history = house.history("a").await;
+    house.close().await;
+
+    let house = House::open(data.path(), &receiver, impatient()).await;
+    let after = house.handle().alarms().get(&Scope::default(), "a").unwrap();
+    assert_eq!(after, before);
+    assert_eq!(house.history("a").await, history);
+    assert_eq!(receiver.received().len(), 1);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_action_that_nobody_carries_out_is_told_in_the_history() {
+    let data = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_| Answer::Status(200)).await;
+    let house = House::open(data.path(), &receiver, impatient()).await;
+    let gone = Scope::default().arn("sns", "nobody");
+    let input = PutMetricAlarm { alarm_actions: vec![gone.into()], ..alarm("a") };
+    house.handle().alarms().put_metric(&Scope::default(), input).await.unwrap();
+    force(&house, "a", StateValue::Alarm).await;
+    let history = house.history("a").await;
+    let last = history.last().unwrap();
+    assert!(last.summary.starts_with("Failed to execute action arn:aws:sns:"), "{}", last.summary);
+    assert!(last.data.contains("no channel is called nobody"), "{}", last.data);
+    assert_eq!(house.outbox().await, 0);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_alarm_leaves_its_history_and_an_unknown_one_is_named() {
+    let data = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_| Answer::Status(200)).await;
+    let house = House::open(data.path(), &receiver, impatient()).await;
+    let alarms = house.handle().alarms();
+    let scope = Scope::default();
+    alarms.put_metric(&scope, alarm("a")).await.unwrap();
+    let error = alarms.delete(&scope, vec!["a".into(), "b".into()]).await.unwrap_err();
+    assert_eq!(error.to_string(), "no alarm is called b");
+    assert_eq!(alarms.get(&scope, "a"), None);
+    let history = house.history("a").await;
+    assert_eq!(history.last().unwrap().summary, "Alarm \"a\" deleted");
+    house.close().await;
+}
