@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::catalog::{Catalog, CatalogChange, Progress};
+use super::catalog::{Catalog, CatalogChange, Progress, is_damage, restore};
 use super::codec::Record;
 use super::counters::add;
 use super::directory::Directory;
@@ -27,8 +27,8 @@ pub(super) fn open(
         let path = path.to_path_buf();
         move |source| OpenError::Database { path: path.clone(), source }
     };
-    let catalog = Catalog::open(&folder.catalog()).map_err(database(&folder.catalog()))?;
-    let progress = catalog.progress().map_err(database(&folder.catalog()))?;
+    let mut loaded = load_or_restore(&folder)?;
+    let progress = loaded.progress;
     let (log, replay) = IngestLog::open(
         &folder.ingest_log(),
         progress.checkpoint,
@@ -36,78 +36,97 @@ pub(super) fn open(
         &folder.quarantine(),
     )
     .map_err(database(&folder.ingest_log()))?;
-    let mut known = KnownBatches::default();
-    let shared = load(settings, clock, &folder, (&catalog, progress), &mut known)
-        .map_err(|error| error.in_folder(&folder))?;
-    shared.look_at_disk();
     let last_lsn = replay.last_lsn.max(progress.checkpoint).max(progress.applied);
-    let mut writer = Writer {
+    let objects = |path: &Path| {
+        let directory = path.to_path_buf();
+        Objects::in_folder(path).map_err(|source| OpenError::Segments { directory, source })
+    };
+    let view = View {
+        active: Arc::new(Generation::new()),
+        frozen: None,
+        segments: std::mem::take(&mut loaded.segments).into(),
+    };
+    let parts = Parts {
+        segments: objects(&folder.segments())?,
+        artifacts: objects(&folder.artifacts())?,
+        folder: folder.clone(),
+        series: loaded.series,
+        directory: loaded.directory,
+        view,
+        last_lsn,
+    };
+    let shared = Arc::new(Shared::new(settings, clock, parts));
+    shared.look_at_disk();
+    let behind = replay_blocks(&shared, &replay, progress, &mut loaded.known);
+    if let Some(change) = behind {
+        loaded.catalog.apply(&change).map_err(database(&folder.catalog()))?;
+    }
+    let writer = Writer {
         shared: Arc::clone(&shared),
         log,
-        catalog,
+        catalog: loaded.catalog,
         next_lsn: last_lsn.plus(1),
-        known,
+        known: loaded.known,
         behind: Vec::new(),
         _lock: lock,
     };
-    let behind = replay_blocks(&shared, &replay, progress, &mut writer.known);
-    if let Some(change) = behind {
-        writer.catalog.apply(&change).map_err(database(&folder.catalog()))?;
-    }
-    shared.visible.send_replace(last_lsn);
     Ok((shared, writer))
 }
 
-enum LoadError {
-    Catalog(rusqlite::Error),
-    Objects(object_store::Error),
+/// What the catalog holds of what is kept in memory.
+struct Loaded {
+    catalog: Catalog,
+    progress: Progress,
+    directory: Directory,
+    series: SeriesIndex,
+    known: KnownBatches,
+    segments: Vec<LiveSegment>,
+    /// Segments whose rows are not what was written.
+    damaged: usize,
 }
 
-impl LoadError {
-    fn in_folder(self, folder: &Folder) -> OpenError {
-        match self {
-            Self::Catalog(source) => OpenError::Database { path: folder.catalog(), source },
-            Self::Objects(source) => OpenError::Segments { directory: folder.segments(), source },
-        }
-    }
+/// Reads the catalog; its copy, when it is damaged.
+fn load_or_restore(folder: &Folder) -> Result<Loaded, OpenError> {
+    let path = folder.catalog();
+    let failed = |source| OpenError::Database { path: path.clone(), source };
+    let damage = match load(&path) {
+        Ok(loaded) if loaded.damaged == 0 => return Ok(loaded),
+        Ok(_) => None,
+        Err(error) if is_damage(&error) => Some(error),
+        Err(error) => return Err(failed(error)),
+    };
+    let fault = damage.map_or_else(|| "a segment's row".to_owned(), |error| error.to_string());
+    tracing::error!(path = %path.display(), fault, "catalog is damaged; its copy takes its place");
+    let restored = restore(&path, &folder.quarantine());
+    restored.map_err(|source| OpenError::Folder { path: path.clone(), source })?;
+    let loaded = load(&path).map_err(failed)?;
+    Ok(loaded)
 }
 
-fn load(
-    settings: StoreSettings,
-    clock: Arc<dyn Clock>,
-    folder: &Folder,
-    (catalog, progress): (&Catalog, Progress),
-    known: &mut KnownBatches,
-) -> Result<Arc<Shared>, LoadError> {
-    let mut directory = Directory::default();
-    let series = SeriesIndex::default();
-    let batches = catalog.load(&mut directory, &series).map_err(LoadError::Catalog)?;
-    for (scope, id, lsn) in batches {
+fn load(path: &Path) -> rusqlite::Result<Loaded> {
+    let catalog = Catalog::open(path)?;
+    catalog.check_if_small()?;
+    let progress = catalog.progress()?;
+    let (mut directory, series) = (Directory::default(), SeriesIndex::default());
+    let mut known = KnownBatches::default();
+    for (scope, id, lsn) in catalog.load(&mut directory, &series)? {
         known.note(&scope, id, lsn);
     }
-    let mut segments = Vec::new();
-    for row in catalog.segments().map_err(LoadError::Catalog)? {
+    let (mut segments, mut damaged) = (Vec::new(), 0);
+    for row in catalog.segments()? {
         let path = row.path.clone();
         match Segment::new(row) {
             Ok(segment) => {
                 segments.push(LiveSegment { segment: Arc::new(segment), resident: None });
             }
             // Its file is kept: the row stays in the catalog, and nothing sweeps a live path.
-            Err(fault) => tracing::error!(path, %fault, "segment cannot be read and is left out"),
+            Err(fault) => {
+                damaged += 1;
+                tracing::error!(path, %fault, "segment cannot be read and is left out");
+            }
         }
     }
-    let view =
-        View { active: Arc::new(Generation::new()), frozen: None, segments: segments.into() };
-    let parts = Parts {
-        folder: folder.clone(),
-        segments: Objects::in_folder(&folder.segments()).map_err(LoadError::Objects)?,
-        artifacts: Objects::in_folder(&folder.artifacts()).map_err(LoadError::Objects)?,
-        series,
-        directory,
-        view,
-        last_lsn: progress.checkpoint,
-    };
-    Ok(Arc::new(Shared::new(settings, clock, parts)))
+    Ok(Loaded { catalog, progress, directory, series, known, segments, damaged })
 }
 
 /// Brings memory, and what of the catalog is behind, up to the end of the log.

@@ -127,6 +127,7 @@ impl CrashPoints {
         "flush::after_object",
         "flush::before_commit",
         "flush::after_commit",
+        "flush::after_copy",
         "flush::after_trim",
         "compact::after_object",
         "compact::before_commit",

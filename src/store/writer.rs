@@ -32,6 +32,8 @@ pub(super) enum Command {
     Rotate(Answer<Option<Arc<Generation>>>),
     /// Changes the set of live segments, then what readers see.
     Commit(Box<Commit>),
+    /// Deletes what segments hold from the log.
+    Trim(Lsn, Answer<()>),
     /// Pushes what the operating system holds to the disk.
     Sync,
     Close(Answer<()>),
@@ -154,6 +156,13 @@ impl Writer {
             Command::Append(_) => {}
             Command::Rotate(answer) => drop(answer.send(Ok(self.rotate()))),
             Command::Commit(commit) => self.commit_segments(*commit)?,
+            Command::Trim(up_to, answer) => {
+                if let Err(error) = self.log.trim(up_to) {
+                    // Harmless: the checkpoint hides these blocks, and the next trim gets them.
+                    tracing::warn!(%error, "cannot trim the ingest log");
+                }
+                drop(answer.send(Ok(())));
+            }
             Command::Sync => self.log.checkpoint().map_err(|error| stop("wal.db", &error))?,
             Command::Close(answer) => {
                 if let Err(error) = self.log.checkpoint() {
@@ -347,9 +356,9 @@ impl Writer {
         crash(if is_flush { "flush::before_commit" } else { "compact::before_commit" });
         // ORDER: objects are on the disk (the job wrote them before it asked), then one catalog
         // transaction makes them live and moves the checkpoint, then readers see them instead of
-        // memory, then the log is trimmed. A crash before the transaction leaves orphans, which
-        // are swept; after it, replay starts at the new checkpoint whether or not the log was
-        // trimmed. So every row is found in exactly one place.
+        // memory. A crash before the transaction leaves orphans, which are swept; after it, replay
+        // starts at the new checkpoint whether or not the log was trimmed. So every row is found
+        // in exactly one place.
         // The checkpoint must not pass a change that only the log holds.
         if !self.apply_to_catalog(std::iter::empty()) {
             drop(answer.send(Err(AppendError::ReadOnly)));
@@ -366,13 +375,6 @@ impl Writer {
         }
         crash(if is_flush { "flush::after_commit" } else { "compact::after_commit" });
         self.shared.change_view(publish);
-        if let Some(checkpoint) = change.checkpoint {
-            if let Err(error) = self.log.trim(checkpoint) {
-                // Harmless: the checkpoint already hides these blocks, and the next trim gets them.
-                tracing::warn!(%error, "cannot trim the ingest log");
-            }
-            crash("flush::after_trim");
-        }
         drop(answer.send(Ok(())));
         Ok(())
     }
@@ -417,6 +419,7 @@ fn refuse(mut queue: mpsc::Receiver<Command>) {
             Command::Append(append) => drop(append.answer.send(Err(AppendError::Stopped))),
             Command::Rotate(answer) => drop(answer.send(Err(AppendError::Stopped))),
             Command::Commit(commit) => drop(commit.answer.send(Err(AppendError::Stopped))),
+            Command::Trim(_, answer) => drop(answer.send(Err(AppendError::Stopped))),
             Command::Sync => {}
             Command::Close(answer) => drop(answer.send(Ok(()))),
         }

@@ -5,6 +5,7 @@
 //! replay brings it up to date. Segments and the checkpoint are the truth and are committed with a
 //! full sync.
 
+mod backup;
 mod reader;
 mod rows;
 mod segments;
@@ -19,6 +20,7 @@ use super::resource::{Condition, ResourceChange, ResourceKey};
 use super::series::SeriesIndex;
 use crate::telemetry::{BatchId, Scope};
 use crate::time::Timestamp;
+pub(super) use backup::{copy, is_damage, restore};
 pub(super) use reader::{CatalogReader, Document, RowsQuery};
 pub(super) use rows::{dimensions_of, dimensions_text};
 pub(super) use segments::{SegmentChange, SegmentRow};
@@ -63,6 +65,24 @@ impl Catalog {
         connection.set_prepared_statement_cache_capacity(64);
         connection.execute_batch(SCHEMA)?;
         Ok(Self { connection })
+    }
+
+    /// Looks for damaged pages, when that takes milliseconds.
+    ///
+    /// Errors: `DatabaseCorrupt` when there are some.
+    pub(super) fn check_if_small(&self) -> rusqlite::Result<()> {
+        const PAGES_MAX: i64 = 1024;
+        let pages: i64 = self.connection.query_row("pragma page_count", [], |row| row.get(0))?;
+        if pages > PAGES_MAX {
+            return Ok(());
+        }
+        let check = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+        let found = self.connection.query_row("pragma quick_check(1)", [], check)?;
+        if found == "ok" {
+            return Ok(());
+        }
+        let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        Err(rusqlite::Error::SqliteFailure(corrupt, Some(found)))
     }
 
     pub(super) fn progress(&self) -> rusqlite::Result<Progress> {
@@ -164,13 +184,22 @@ fn apply_resource(
     let (account, region) = (scope.account.as_str(), scope.region.as_str());
     match change {
         ResourceChange::Put { key, body, .. } => {
-            let sql = "insert into resource (account, region, kind, name, sort, version, body)
-                       values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                       on conflict (account, region, kind, name, sort)
-                       do update set version = excluded.version, body = excluded.body";
-            let key = (&*key.kind, &*key.name, key.sort_text());
-            let row = params![account, region, key.0, key.1, key.2, lsn.to_sql(), &**body];
-            transaction.prepare_cached(sql)?.execute(row)?;
+            let sql = "insert into resource
+                       (account, region, kind, name, sort, version, body, checksum)
+                       values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                       on conflict (account, region, kind, name, sort) do update set
+                       version = excluded.version, body = excluded.body,
+                       checksum = excluded.checksum";
+            transaction.prepare_cached(sql)?.execute(params![
+                account,
+                region,
+                &*key.kind,
+                &*key.name,
+                key.sort_text(),
+                lsn.to_sql(),
+                &**body,
+                crc32c::crc32c(body.as_bytes()),
+            ])?;
         }
         ResourceChange::Delete { key, .. } => {
             let sql = "delete from resource where account = ?1 and region = ?2 and kind = ?3

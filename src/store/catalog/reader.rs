@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::{rows, segments};
+use crate::store::codec::Fault;
 use crate::store::lsn::Lsn;
 use crate::telemetry::Scope;
 use crate::time::Timestamp;
@@ -53,7 +54,7 @@ impl CatalogReader {
         kind: &str,
         name: &str,
     ) -> rusqlite::Result<Option<Document>> {
-        let sql = "select name, sort, version, body from resource where account = ?1
+        let sql = "select name, sort, version, body, checksum from resource where account = ?1
                    and region = ?2 and kind = ?3 and name = ?4 and sort = ''";
         let (account, region) = (scope.account.as_str(), scope.region.as_str());
         self.with(|connection| {
@@ -71,7 +72,7 @@ impl CatalogReader {
         limit: usize,
     ) -> rusqlite::Result<Vec<Document>> {
         // Comparing bytes, not `like`: names hold `_` and `%`, and case counts.
-        let sql = "select name, sort, version, body from resource where account = ?1
+        let sql = "select name, sort, version, body, checksum from resource where account = ?1
                    and region = ?2 and kind = ?3 and name >= ?4
                    and name < ?4 || char(1114111) and name > ?5 and sort = ''
                    order by name limit ?6";
@@ -91,11 +92,11 @@ impl CatalogReader {
         &self,
         kind: &str,
     ) -> rusqlite::Result<Vec<(Scope, Document)>> {
-        let sql = "select name, sort, version, body, account, region from resource
+        let sql = "select name, sort, version, body, checksum, account, region from resource
                    where kind = ?1 and sort = '' order by account, region, name";
         self.with(|connection| {
             let mut statement = connection.prepare_cached(sql)?;
-            let read = |row: &rusqlite::Row<'_>| Ok((rows::scope(row, 4)?, document(row)?));
+            let read = |row: &rusqlite::Row<'_>| Ok((rows::scope(row, 5)?, document(row)?));
             statement.query_map([kind], read)?.collect()
         })
     }
@@ -107,10 +108,10 @@ impl CatalogReader {
         query: &RowsQuery,
     ) -> rusqlite::Result<Vec<Document>> {
         let (ascending, descending) = (
-            "select name, sort, version, body from resource where account = ?1
+            "select name, sort, version, body, checksum from resource where account = ?1
              and region = ?2 and kind = ?3 and name = ?4 and sort > '' and sort >= ?5
              and (?6 is null or sort < ?6) order by sort limit ?7",
-            "select name, sort, version, body from resource where account = ?1
+            "select name, sort, version, body, checksum from resource where account = ?1
              and region = ?2 and kind = ?3 and name = ?4 and sort > '' and sort >= ?5
              and (?6 is null or sort < ?6) order by sort desc limit ?7",
         );
@@ -161,10 +162,13 @@ impl CatalogReader {
 }
 
 fn document(row: &rusqlite::Row<'_>) -> rusqlite::Result<Document> {
-    Ok(Document {
-        name: row.get(0)?,
-        sort: row.get(1)?,
-        version: Lsn::from_sql(row.get(2)?),
-        body: row.get(3)?,
-    })
+    const BODY: usize = 3;
+    let body: String = row.get(BODY)?;
+    // SQLite keeps no checksums of what its pages hold.
+    if crc32c::crc32c(body.as_bytes()) != row.get::<_, u32>(BODY + 1)? {
+        let (kind, fault) = (rusqlite::types::Type::Text, Box::new(Fault::Checksum));
+        return Err(rusqlite::Error::FromSqlConversionFailure(BODY, kind, fault));
+    }
+    let version = Lsn::from_sql(row.get(2)?);
+    Ok(Document { name: row.get(0)?, sort: row.get(1)?, version, body })
 }

@@ -2,7 +2,8 @@ create table if not exists progress (name text primary key, value integer not nu
 
 create table if not exists resource (
   account text not null, region text not null, kind text not null, name text not null,
-  sort text not null, version integer not null, body text not null);
+  sort text not null, version integer not null, body text not null,
+  checksum integer not null);
 create unique index if not exists resource_key
   on resource (account, region, kind, name, sort);
 create index if not exists resource_kind on resource (kind);

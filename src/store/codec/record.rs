@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
 use super::wire::{Fault, Reader, Writer};
 use crate::store::resource::{Condition, ResourceChange, ResourceKey, SortKey};
 use crate::telemetry::{
@@ -58,8 +60,8 @@ impl Record {
 #[derive(Default)]
 struct Out<'a> {
     writer: Writer,
-    texts: HashMap<&'a str, u64>,
-    dimensions: HashMap<&'a Dimensions, u64>,
+    texts: HashMap<&'a str, u64, Xxh3DefaultBuilder>,
+    dimensions: HashMap<&'a Dimensions, u64, Xxh3DefaultBuilder>,
 }
 
 impl<'a> Out<'a> {

@@ -69,7 +69,8 @@ impl Part {
 
 const FORM: u8 = 1;
 
-pub(super) fn encode(parts: &[Part]) -> Vec<u8> {
+/// The parts and a checksum over them and the footer beside them.
+pub(super) fn encode(parts: &[Part], footer: &[u8]) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.byte(FORM);
     writer.length(parts.len());
@@ -85,14 +86,14 @@ pub(super) fn encode(parts: &[Part]) -> Vec<u8> {
         writer.signed(part.last.as_millis());
     }
     let mut bytes = writer.into_bytes();
-    let checksum = crc32c::crc32c(&bytes);
+    let checksum = crc32c::crc32c_append(crc32c::crc32c(&bytes), footer);
     bytes.extend_from_slice(&checksum.to_le_bytes());
     bytes
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Part>, Fault> {
+pub(super) fn decode(bytes: &[u8], footer: &[u8]) -> Result<Vec<Part>, Fault> {
     let (body, checksum) = bytes.split_last_chunk::<4>().ok_or(Fault::Truncated)?;
-    if crc32c::crc32c(body) != u32::from_le_bytes(*checksum) {
+    if crc32c::crc32c_append(crc32c::crc32c(body), footer) != u32::from_le_bytes(*checksum) {
         return Err(Fault::Checksum);
     }
     let mut reader = Reader::new(body);
@@ -147,6 +148,8 @@ mod tests {
         ] {
             assert_eq!(part.may_hold(&key(prefix)), expected, "{prefix}");
         }
-        assert_eq!(decode(&encode(&[part.clone(), part.clone()])), Ok(vec![part.clone(), part]));
+        let parts = vec![part.clone(), part];
+        assert_eq!(decode(&encode(&parts, b"footer"), b"footer"), Ok(parts.clone()));
+        assert_eq!(decode(&encode(&parts, b"footer"), b"boater"), Err(Fault::Checksum));
     }
 }

@@ -1,4 +1,5 @@
 use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::RecordBatch;
@@ -163,18 +164,19 @@ pub(in crate::store) struct Segment {
     pub(in crate::store) row: SegmentRow,
     pub(in crate::store) parts: Vec<Part>,
     metadata: OnceLock<ArrowReaderMetadata>,
+    is_damaged: AtomicBool,
 }
 
 impl Segment {
     /// The segment of a catalog row.
     pub(in crate::store) fn new(row: SegmentRow) -> Result<Self, Fault> {
-        let parts = parts::decode(&row.parts)?;
-        Ok(Self { row, parts, metadata: OnceLock::new() })
+        let parts = parts::decode(&row.parts, &row.footer)?;
+        Ok(Self { row, parts, metadata: OnceLock::new(), is_damaged: AtomicBool::new(false) })
     }
 
     /// What the catalog keeps of row groups.
-    pub(in crate::store) fn encode_parts(parts: &[Part]) -> Vec<u8> {
-        parts::encode(parts)
+    pub(in crate::store) fn encode_parts(parts: &[Part], footer: &[u8]) -> Vec<u8> {
+        parts::encode(parts, footer)
     }
 
     pub(in crate::store) fn path(&self) -> Arc<str> {
@@ -200,7 +202,19 @@ impl Segment {
         let segment = Arc::clone(self);
         let decode = move || segment.decode::<T>(row_group, bytes);
         let rows = tokio::task::spawn_blocking(decode).await.map_err(|_gone| ReadError::Stopped)?;
-        rows.map_err(damaged)
+        rows.map_err(|fault| {
+            if !self.is_damaged.swap(true, Ordering::Relaxed) {
+                let path = &*self.row.path;
+                tracing::error!(path, row_group, %fault, "segment is damaged");
+            }
+            damaged(fault)
+        })
+    }
+
+    /// Whether a row group of it was found damaged: such a segment is not rewritten, so that what
+    /// is whole in it stays readable.
+    pub(in crate::store) fn is_damaged(&self) -> bool {
+        self.is_damaged.load(Ordering::Relaxed)
     }
 
     fn decode<T: Table>(&self, row_group: usize, bytes: Bytes) -> Result<Vec<T::Row>, Fault> {

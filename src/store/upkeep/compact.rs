@@ -51,9 +51,11 @@ fn as_they_are<R>(_shared: &Shared, rows: Vec<R>) -> Result<Vec<R>, Fault> {
 async fn level_up<T: Table>(store: &Store, rewrite: Rewrite<T>) -> Result<(), UpkeepError> {
     for level in 0..LEVEL_MAX {
         let view = store.shared.view();
+        let is_here =
+            |live: &&LiveSegment| live.segment.row.level == level && !live.segment.is_damaged();
         let mut inputs: Vec<Arc<Segment>> = Vec::new();
         let mut raw_bytes = 0;
-        for live in view.of_table(T::NAME).filter(|live| live.segment.row.level == level) {
+        for live in view.of_table(T::NAME).filter(is_here) {
             if inputs.len() == SEGMENTS_IN || raw_bytes + live.segment.row.raw_bytes > RAW_BYTES_MAX
             {
                 break;
@@ -61,7 +63,7 @@ async fn level_up<T: Table>(store: &Store, rewrite: Rewrite<T>) -> Result<(), Up
             raw_bytes += live.segment.row.raw_bytes;
             inputs.push(Arc::clone(&live.segment));
         }
-        let at_level = view.of_table(T::NAME).filter(|live| live.segment.row.level == level);
+        let at_level = view.of_table(T::NAME).filter(is_here);
         // A level that is full of large segments moves up as it is, one by one.
         let is_due =
             inputs.len() == SEGMENTS_IN || (at_level.count() >= SEGMENTS_IN && !inputs.is_empty());
@@ -77,7 +79,8 @@ async fn roll_up(store: &Store) -> Result<(), UpkeepError> {
     let retention = store.shared.settings.retention;
     for live in store.shared.view().of_table(MetricTable::NAME) {
         let due = tier_due(age_from(&live.segment), &retention, now);
-        if let Some(level) = due.filter(|level| live.segment.row.level < *level) {
+        let is_due = |level: &u8| live.segment.row.level < *level && !live.segment.is_damaged();
+        if let Some(level) = due.filter(is_due) {
             let inputs = vec![Arc::clone(&live.segment)];
             let rewrite: Rewrite<MetricTable> = match level {
                 LEVEL_MINUTE => |_, rows| merge(rows, 60),
@@ -109,7 +112,8 @@ async fn shrink_logs(store: &Store) -> Result<(), UpkeepError> {
             let expired = parts.filter(|part| is_log_part_expired(part, &directory, now));
             expired.map(|part| part.rows).sum()
         };
-        if expired * 2 >= live.segment.row.rows && expired > 0 {
+        let is_due = expired > 0 && expired * 2 >= live.segment.row.rows;
+        if is_due && !live.segment.is_damaged() {
             let (inputs, level) = (vec![Arc::clone(&live.segment)], live.segment.row.level);
             rewrite_segments::<LogTable>(store, inputs, level, keep_readable).await?;
         }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::super::catalog::{SegmentChange, SegmentRow, StreamTimes};
+use super::super::catalog::{SegmentChange, SegmentRow, StreamTimes, copy};
 use super::super::codec::Fault;
 use super::super::counters::add;
 use super::super::error::{ReadError, UpkeepError};
@@ -64,7 +64,22 @@ pub(super) async fn run(store: &Store) -> Result<(), UpkeepError> {
     let commit = |answer| Command::Commit(Box::new(Commit { change, publish, answer }));
     store.ask(commit).await.map_err(UpkeepError::Commit)?;
     add(&shared.counting.flushes, 1);
+    // ORDER: the catalog is copied before the log is trimmed. Whichever of the two is damaged
+    // later, the other holds what it lacks.
+    copy_catalog(shared).await?;
+    crash("flush::after_copy");
+    let trim = |answer| Command::Trim(checkpoint, answer);
+    store.ask(trim).await.map_err(UpkeepError::Commit)?;
+    crash("flush::after_trim");
     Ok(())
+}
+
+/// Copies the catalog, so that a damaged one can be replaced.
+pub(super) async fn copy_catalog(shared: &Shared) -> Result<(), UpkeepError> {
+    let path = shared.folder.catalog();
+    let copied = tokio::task::spawn_blocking(move || copy(&path)).await;
+    let copied = copied.map_err(|_gone| UpkeepError::Read(ReadError::Stopped))?;
+    copied.map_err(|source| UpkeepError::Read(ReadError::Catalog(source)))
 }
 
 /// Writes one segment object and answers its catalog row.
@@ -86,8 +101,8 @@ pub(super) async fn write(
         bytes: encoded.file.len() as u64,
         raw_bytes: encoded.raw_bytes,
         created,
+        parts: Segment::encode_parts(&encoded.parts, &encoded.footer),
         footer: encoded.footer,
-        parts: Segment::encode_parts(&encoded.parts),
         path,
     };
     let written = shared.segments.create(&row.path, encoded.file).await;

@@ -54,6 +54,10 @@ pub(super) async fn run(store: &Store) -> Result<(), UpkeepError> {
         let path = path.into();
         move |source| UpkeepError::Segment { path, source }
     };
+    if buried.iter().any(|(_, after)| *after <= before) {
+        // ORDER: a copy that still lists these segments must not outlive their objects.
+        super::flush::copy_catalog(shared).await?;
+    }
     let mut swept = Vec::new();
     for (path, _) in buried.iter().filter(|(_, after)| *after <= before) {
         shared.segments.delete(path).await.map_err(failed(path))?;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::support::{NOON, TempStore, scope};
 
-fn event(n: i64) -> Event {
+pub(super) fn event(n: i64) -> Event {
     Event {
         bus: "default".into(),
         id: format!("event-{n}").into(),
@@ -18,7 +18,7 @@ fn event(n: i64) -> Event {
     }
 }
 
-fn record(n: i64, name: &str) -> AuditRecord {
+pub(super) fn record(n: i64, name: &str) -> AuditRecord {
     AuditRecord {
         event_id: format!("id-{n}").into(),
         event_time: NOON.plus_millis(n),

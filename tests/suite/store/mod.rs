@@ -3,6 +3,7 @@
 
 mod audit_events_traces;
 mod crash;
+mod duckdb;
 mod format;
 mod logs;
 mod metrics;

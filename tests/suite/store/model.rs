@@ -34,6 +34,10 @@ enum Op {
     Flush,
     Tidy,
     Reopen,
+    /// A page of the catalog is overwritten while the store is closed.
+    DamageCatalog {
+        page: usize,
+    },
     /// The folder as it is at a named point becomes the store; the flag is whether it was armed
     /// before the append or before the upkeep.
     Crash {
@@ -54,6 +58,7 @@ fn op() -> impl Strategy<Value = Op> {
         5 => Just(Op::Flush),
         3 => Just(Op::Tidy),
         2 => Just(Op::Reopen),
+        1 => (0..64usize).prop_map(|page| Op::DamageCatalog { page }),
         3 => (0..CrashPoints::ALL.len()).prop_map(|point| Op::Crash { point }),
     ]
 }
@@ -142,6 +147,11 @@ impl World {
             Op::Tidy => self.store.tidy().await.unwrap(),
             Op::Reopen => {
                 self.store.close().await.unwrap();
+                self.open().await;
+            }
+            Op::DamageCatalog { page } => {
+                self.store.close().await.unwrap();
+                damage_page(&self.settings.directory.join("catalog.db"), *page);
                 self.open().await;
             }
             Op::Crash { point } => self.crash(CrashPoints::ALL[*point]).await,
@@ -289,6 +299,14 @@ fn with_crash_points(
         }
     });
     StoreSettings { crash_points, ..settings }
+}
+
+fn damage_page(path: &Path, page: usize) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let pages = bytes.len() / 4096;
+    let start = page % pages * 4096;
+    bytes[start..start + 4096].fill(0xaa);
+    std::fs::write(path, bytes).unwrap();
 }
 
 fn copy_folder(from: &Path, to: &Path) {

@@ -108,3 +108,40 @@ async fn a_full_disk_refuses_writes_at_once_and_heals_by_itself() {
     store.resources().delete(&scope(), "alarm", "a").await.unwrap();
     store.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_changed_byte_in_a_segment_is_an_error_or_nothing_but_never_another_value() {
+    let mut store = TempStore::new().await;
+    let data = (0..500).map(|n| datum("Duration", NOON.plus_millis(n * 60_000), n as f64));
+    store.store.append(metrics(data.collect())).await.unwrap();
+    store.store.flush().await.unwrap();
+    let expected = sums(&store, Period::FIVE_MINUTES).await;
+    // Reopened, so that answers come from the file and not from what stays in memory.
+    store = store.reopen().await;
+    assert_eq!(sums(&store, Period::FIVE_MINUTES).await, expected);
+    let folder = store.folder.path().join("segments/metrics");
+    let path = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&path).unwrap();
+    let mut errors = 0;
+    for _ in 0..200 {
+        let mut bytes = whole.clone();
+        let at = fastrand::usize(..bytes.len());
+        bytes[at] ^= 1 << fastrand::u32(..8);
+        std::fs::write(&path, bytes).unwrap();
+        let form = (Period::FIVE_MINUTES, None);
+        let range = TimeRange::new(NOON, Timestamp::MAX);
+        let metrics = store.store.metrics();
+        match metrics.read(&scope(), &metric("Duration"), range, form).await {
+            Ok(_) => assert_eq!(sums(&store, Period::FIVE_MINUTES).await, expected, "byte {at}"),
+            Err(error) => {
+                errors += 1;
+                assert!(error.to_string().contains("is damaged in row group 0"), "{error}");
+            }
+        }
+    }
+    assert!(errors > 0);
+    std::fs::remove_file(&path).unwrap();
+    let (metrics, form) = (store.store.metrics(), (Period::HOUR, None));
+    let read = metrics.read(&scope(), &metric("Duration"), TimeRange::ALL, form).await;
+    assert!(read.unwrap_err().to_string().starts_with("cannot read segment metrics/l0-"));
+}
