@@ -10,11 +10,13 @@ const SCRIPT: &str = r#"
 import sys, duckdb
 root = sys.argv[1]
 for query in [
-    "select count(*), sum(sample_count), sum(sum), max(maximum), min(first)::text from '{}/metrics/*.parquet'",
-    "select log_group, log_stream, count(*), min(timestamp)::text, string_agg(message, '' order by timestamp) "
-    "from '{}/logs/*.parquet' group by all order by all",
+    "select count(*), sum(sample_count), sum(sum), max(maximum), min(first)::text "
+    "from '{}/metrics/*.parquet'",
+    "select log_group, log_stream, count(*), min(timestamp)::text, "
+    "string_agg(message, '' order by timestamp) from '{}/logs/*.parquet' group by all order by all",
     "select trace_id, id, end_time is null, document->>'$.id' from '{}/traces/*.parquet'",
-    "select bus, detail_type, count(*), sum((detail->>'$.n')::int) from '{}/events/*.parquet' group by all",
+    "select bus, detail_type, count(*), sum((detail->>'$.n')::int) "
+    "from '{}/events/*.parquet' group by all",
     "select event_name, username, read_only from '{}/audit/*.parquet' order by event_time",
 ]:
     print(duckdb.sql("set timezone='UTC'; " + query.format(root)).fetchall())
