@@ -6,7 +6,8 @@ Each pair is one template, one seed and exactly one edit, so its label is known:
   shift  content is the same and lies elsewhere
   real   a person would want to be told
 
-Templates are split: `tune` may be looked at while rules change, `held` only to report a score.
+Templates are split: `tune` may be looked at while rules change; `held` and
+`fresh` only to report a score.
 
     pip install playwright
     scripts/labelled_pairs.py OUT [--seeds 2] [--chromium /usr/bin/chromium] [--set tune|held]
@@ -165,7 +166,62 @@ def night(rng):
     )
 
 
+def inbox(rng):
+    mails = "".join(
+        f"<div class='mail card{' target' if i == 4 else ''}'><input type=checkbox><b>{words(rng, 2)}"
+        f"</b><span class=text>{words(rng, 9)}…</span><span class=badge>{rng.choice(WORDS)}</span>"
+        f"<time class=num>{rng.randint(1, 12)}:{rng.randint(10, 59)}</time></div>"
+        for i in range(11)
+    )
+    return page(
+        f"<div class=bar><h1>{words(rng, 1).title()}</h1><input placeholder='{words(rng, 3)}'>"
+        f"<button>{words(rng, 1)}</button></div>{mails}<ul><li>{words(rng, 3)}</li><li>{words(rng, 4)}"
+        f"</li></ul><table>{rows(rng, 2)}</table><div class=fade></div>",
+        """body{background:#f8fafc;font:12px/1.5 "Liberation Sans"} .bar{display:flex;gap:12px;padding:8px 14px;
+        background:#fff;border-bottom:1px solid #e2e8f0;align-items:center} h1{font-size:16px;margin:0}
+        .bar input{flex:1;padding:5px 8px;border:1px solid #cbd5e1;border-radius:14px;font:inherit}
+        .mail{display:flex;gap:10px;align-items:center;padding:6px 14px;background:#fff;border-bottom:1px solid
+        #eef2f6} .mail .text{flex:1;color:#64748b} .fade{height:26px;background:linear-gradient(90deg,#e0f2fe,
+        #fff)} time{color:#94a3b8;font-size:11px}""",
+    )
+
+
+def ledger(rng):
+    lines = "".join(
+        "<tr>" + "".join(f"<td class=num>{rng.choice(['', '-'])}{rng.randint(0, 999)}.{rng.randint(0, 99):02}"
+                         "</td>" for _ in range(9)) + "</tr>"
+        for _ in range(22)
+    )
+    return page(
+        f"<h1>{words(rng, 3)}</h1><p class=text>{words(rng, 12)}.</p><table>{lines}</table><div class='card "
+        f"target'><span class=badge>{rng.choice(WORDS)}</span> {words(rng, 5)}</div><ul><li>{words(rng, 3)}"
+        f"</li><li>{words(rng, 3)}</li></ul><button>{words(rng, 2)}</button><div class=fade></div>",
+        """body{padding:10px 16px;font:10px/1.3 "Liberation Sans"} h1{font-size:14px} td{padding:1px 6px;
+        border-bottom:1px solid #f1f5f9} tr:nth-child(even){background:#fafbfc} .card{border:1px dashed #94a3b8;
+        padding:6px;margin:8px 0;border-radius:3px} .badge{font-size:9px} .fade{height:14px;
+        background:linear-gradient(90deg,#fae8ff,#fff);margin-top:6px} button{padding:3px 8px}""",
+    )
+
+
+def landing(rng):
+    return page(
+        f"<div class=hero><h1>{words(rng, 4).title()}</h1><p class=text>{words(rng, 16)}.</p><button>"
+        f"{words(rng, 2)}</button> <a class=num>from {rng.randint(5, 99)}.{rng.randint(10, 99)}</a></div>"
+        f"<div class=cols><div class='card'><span class=badge>{words(rng, 1)}</span><p class=text>"
+        f"{words(rng, 14)}.</p></div><div class='card target'>{chart(rng, 220, 90, '#e11d48')}<p class=text>"
+        f"{words(rng, 8)}.</p></div><div class=card><canvas width=200 height=100></canvas></div></div>"
+        f"<ul><li>{words(rng, 4)}</li><li>{words(rng, 6)}</li><li>{words(rng, 2)}</li></ul><table>"
+        f"{rows(rng, 2)}</table><div class=fade></div><script>{photo(rng.randint(1, 999))}</script>",
+        """body{font:15px/1.5 "DejaVu Serif"} .hero{padding:34px 40px;color:#fff;background:linear-gradient(135deg,
+        #4338ca,#9333ea 60%,#db2777)} h1{font-size:30px;margin:0 0 6px} .hero a{color:#fde68a} button{border-radius:
+        20px;background:#fff;color:#4338ca;border-color:#fff} .cols{display:grid;grid-template-columns:repeat(3,1fr);
+        gap:16px;padding:18px 40px} .card{padding:12px;border-radius:12px;background:#faf5ff;font-size:12px}
+        ul,table{margin:6px 40px;width:auto} .fade{height:40px;background:linear-gradient(200deg,#ddd6fe,#fff)}""",
+    )
+
+
 TEMPLATES = {
+    "fresh": {"inbox": inbox, "ledger": ledger, "landing": landing},
     "tune": {"dashboard": dashboard, "article": article, "settings": settings},
     "held": {"shop": shop, "night": night},
 }
@@ -196,6 +252,16 @@ NOISE = {
     "photo-grain": "window.grain ? (grain(2), true) : false",
     "photo-grain-3": "window.grain ? (grain(3), true) : false",
     "will-change": "css('.card','will-change:transform') && css('h1','will-change:transform')",
+}
+NOISE |= {
+    "margin-fraction": "css('.text','margin-left:.3px')",
+    "letter-spacing-fraction": "css('h1','letter-spacing:.02px')",
+    "scale-fraction": "css('.card','transform:scale(1.0008)')",
+    "opacity-fraction": "css('.text','opacity:.993')",
+    "hue-fraction": "css('button','filter:hue-rotate(1deg)')",
+    "backdrop": "css('.card','backdrop-filter:blur(0px)')",
+    "rotate-badge": "css('.badge','transform:rotate(.1deg)')",
+    "svg-stroke-fraction": "css('polyline','stroke-width:2.1')",
 }
 SHIFT = {
     "padding-1": "css('body','padding-top:'+(parseFloat(getComputedStyle($('body')).paddingTop)+1)+'px')",
@@ -247,6 +313,32 @@ REAL = {
     "stroke": "css('polyline','stroke-width:3')",
     "font": "css('.text','font-family:\"DejaVu Sans\"')",
     "size": "css('.text','font-size:12.5px')",
+}
+
+REAL |= {
+    "minus": "text('.num',t=>t.startsWith('-')?t.slice(1):'-'+t)",
+    "decimal-point": "text('.num',t=>t.includes('.')?t.replace('.',''):t.replace(/\\d/,'$&.'))",
+    "digits-swapped": "text('.num',t=>t.replace(/(\\d)(\\d)/,'$2$1'))",
+    "digit-0-8": "text('.num',t=>/[08]/.test(t)?t.replace(/[08]/,c=>c=='0'?'8':'0'):t.replace(/\\d/,'8'))",
+    "digit-5-6": "text('.num',t=>/[56]/.test(t)?t.replace(/[56]/,c=>c=='5'?'6':'5'):t.replace(/\\d/,'6'))",
+    "apostrophe": "text('.text',put('c',' ',\"'\"))",
+    "char-n-m": "text('.text',put('c','n','m'))",
+    "char-l-t": "text('.text',put('c','l','t'))",
+    "char-a-e": "text('.text',put('c','a','e'))",
+    "placeholder": "(()=>{const i=$('input[placeholder]');if(!i)return false;i.placeholder+='s';return true})()",
+    "checkbox": "(()=>{const i=$('input[type=checkbox]');if(!i)return false;i.checked=true;return true})()",
+    "faint-text": "(css('.text','color:#c3cad3'),text('.text',put('c','e','o')))",
+    "border-colour": "css('.card','outline:1px solid #d8dee6')",
+    "dashed": "css('td','border-bottom-style:dashed')",
+    "row-gone": "(()=>{const r=pick('tr');if(!r)return false;r.style.visibility='hidden';return true})()",
+    "highlight-next-row": "(()=>{const r=$$('tr');if(r.length<2)return false;r[1].style.background='#f6f9fd';return true})()",
+    "disabled": "css('button','opacity:.6')",
+    "gradient-real": "css('.fade','filter:hue-rotate(25deg)')",
+    "opacity-95": "css('.card','opacity:.93')",
+    "caps": "css('h1','text-transform:uppercase')",
+    "bullet": "css('li','list-style:square')",
+    "letter-spacing": "css('h1','letter-spacing:.4px')",
+    "move-1-down-3": "css('.badge','position:relative;top:3px')",
 }
 
 

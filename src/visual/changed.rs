@@ -1,5 +1,7 @@
 //! One bit per pixel: which ones differ. Eight pixels are one byte, as in a 1-bit PNG.
 
+use super::shape::Rect;
+
 /// Pixels on one side of a cell; a cell's row is one byte of the bitmap.
 pub(super) const CELL: usize = 8;
 
@@ -49,18 +51,25 @@ impl Bitmap {
         }
     }
 
-    pub(super) fn unset(&mut self, x: usize, y: usize) {
-        if let Some(byte) = self.row_mut(y).get_mut(x / CELL) {
-            *byte &= !(0x80 >> (x % CELL));
-        }
+    /// Sets every pixel of a rectangle, as far as it lies inside.
+    pub(super) fn fill(&mut self, rect: Rect) {
+        self.each_byte(rect, |byte, inside| *byte |= inside);
     }
 
-    /// Sets every pixel of a rectangle, as far as it lies inside.
-    pub(super) fn fill(&mut self, rect: super::shape::Rect) {
-        let (right, bottom) = (rect.right() as usize, rect.bottom() as usize);
-        for y in rect.y as usize..bottom.min(self.height) {
-            for x in rect.x as usize..right.min(self.width) {
-                self.set(x, y);
+    /// Clears every pixel of a rectangle.
+    pub(super) fn clear(&mut self, rect: Rect) {
+        self.each_byte(rect, |byte, inside| *byte &= !inside);
+    }
+
+    /// Calls `change` with each byte that a rectangle touches, and which of its bits lie inside.
+    fn each_byte(&mut self, rect: Rect, change: impl Fn(&mut u8, u8)) {
+        let (from, to) = (rect.x as usize, (rect.right() as usize).min(self.width));
+        for y in rect.y as usize..(rect.bottom() as usize).min(self.height) {
+            for (cell, byte) in self.row_mut(y).iter_mut().enumerate().skip(from / CELL) {
+                if cell * CELL >= to {
+                    break;
+                }
+                change(byte, inside(cell, from, to));
             }
         }
     }
@@ -72,19 +81,17 @@ impl Bitmap {
 
     /// How many pixels of row `y` are set in columns `from..to`.
     pub(super) fn count_in_row(&self, y: usize, from: usize, to: usize) -> usize {
-        let whole = |cell: usize| {
-            let first = cell * CELL;
-            let mut byte = self.byte(cell, y);
-            if first < from {
-                byte &= 0xff_u8.checked_shr(shift(from - first)).unwrap_or(0);
-            }
-            if first + CELL > to {
-                byte &= 0xff_u8.checked_shl(shift(first + CELL - to)).unwrap_or(0);
-            }
-            byte.count_ones() as usize
-        };
-        (from / CELL..to.div_ceil(CELL)).map(whole).sum()
+        let counted = |cell| (self.byte(cell, y) & inside(cell, from, to)).count_ones() as usize;
+        (from / CELL..to.div_ceil(CELL)).map(counted).sum()
     }
+}
+
+/// Which bits of a cell lie in columns `from..to`.
+fn inside(cell: usize, from: usize, to: usize) -> u8 {
+    let first = cell * CELL;
+    let left = 0xff_u8.checked_shr(shift(from.saturating_sub(first))).unwrap_or(0);
+    let right = 0xff_u8.checked_shl(shift((first + CELL).saturating_sub(to))).unwrap_or(0);
+    left & right
 }
 
 fn shift(bits: usize) -> u32 {
@@ -104,5 +111,9 @@ mod tests {
         assert_eq!(bitmap.count_in_row(0, 1, 13), 2);
         assert_eq!(bitmap.count_in_row(0, 13, 14), 1);
         assert!(bitmap.is_set(13, 0) && !bitmap.is_set(14, 0));
+        bitmap.clear(Rect::of(7, 0, 7, 1));
+        assert_eq!(bitmap.count(), 2);
+        bitmap.fill(Rect::of(6, 0, 99, 9));
+        assert_eq!(bitmap.count(), 1 + 14);
     }
 }

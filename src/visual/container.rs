@@ -65,7 +65,9 @@ impl<'a> PngContainer<'a> {
         }
         // BOUND: a small file that claims a large picture is refused before memory is asked for.
         let compressed: usize = opened.data.iter().map(|part| part.len()).sum();
-        if compressed.saturating_mul(DEFLATE_RATIO_MAX) < opened.width * opened.height / 8 {
+        let pixels = opened.width * opened.height;
+        let smallest = opened.layout.channels().map_or(pixels / 8, |channels| pixels * channels);
+        if compressed.saturating_mul(DEFLATE_RATIO_MAX) < smallest {
             return Err(header.damaged(Damage::PixelData));
         }
         Ok(opened)

@@ -23,7 +23,7 @@ impl Thresholds {
     fn of(sensitivity: Sensitivity) -> Self {
         match sensitivity {
             Sensitivity::Strict => Self { tint: 0.45, shape: 6.0 },
-            Sensitivity::Normal | Sensitivity::Layout => Self { tint: 0.9, shape: f32::INFINITY },
+            Sensitivity::Normal | Sensitivity::Layout => Self { tint: 0.72, shape: f32::INFINITY },
         }
     }
 }
@@ -61,6 +61,22 @@ const EVEN_PIXELS_MIN: u32 = 48;
 /// Coherence of a cell that is even.
 const EVEN: f32 = 0.95;
 
+/// Pixels, mean excess and largest difference that make a change of several colours at once, such
+/// as another opacity; edges drawn otherwise stay near to what was there.
+const MIXED: (u32, f32, f32) = (24, 1.0, 2.5);
+
+/// A move that explains less than this is none.
+const STILL: f32 = 0.1;
+
+/// Differences of a move cancel; those of several colours do not quite.
+const MIXED_COHERENCE: f32 = 0.25;
+
+/// Fewer strong differences than this must be of nearly black on nearly white.
+const STRONG_MIN: u32 = 4;
+
+/// What those few must differ by.
+const STARK: f32 = 24.0;
+
 /// Foreign pixels that make a faint shape.
 const FOREIGN_MIN: u32 = 3;
 
@@ -90,14 +106,26 @@ pub(super) fn judge(
         };
     }
     let faint_shape = sum.foreign >= FOREIGN_MIN && sum.foreign * 2 > sum.visible;
-    match (sum.strong, sum.foreign) {
-        (0, _) if faint_shape || sum.distance_max >= thresholds.shape => RegionVerdict::Content,
-        (0, _) => RegionVerdict::Noise,
-        (strong, foreign) if strong >= WARPED_MIN && foreign * WARPED_RATIO < strong => {
-            RegionVerdict::Warped
-        }
-        _ => RegionVerdict::Content,
+    let is_strong = sum.strong >= STRONG_MIN || sum.strong > 0 && sum.distance_max >= STARK;
+    if is_strong && sum.strong >= WARPED_MIN && sum.foreign * WARPED_RATIO < sum.strong {
+        RegionVerdict::Warped
+    } else if is_strong || faint_shape || sum.distance_max >= thresholds.shape {
+        RegionVerdict::Content
+    } else if is_mixed(sum, fit) {
+        RegionVerdict::Colour
+    } else {
+        RegionVerdict::Noise
     }
+}
+
+/// True when colours changed in several directions, and nothing moved at all.
+fn is_mixed(sum: &Cell, fit: Move) -> bool {
+    let (pixels, excess, difference) = MIXED;
+    fit.explained < STILL
+        && sum.coherence() >= MIXED_COHERENCE
+        && sum.visible >= pixels
+        && sum.excess >= excess * sum.visible as f32
+        && sum.distance_max >= difference
 }
 
 /// Fewer strong differences than this are one letter, not a way of drawing.

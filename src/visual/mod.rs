@@ -14,6 +14,7 @@ mod encode;
 mod error;
 mod evidence;
 mod judge;
+mod memory;
 mod oklab;
 mod options;
 mod pair;
@@ -28,6 +29,7 @@ mod score;
 mod shape;
 mod sidecar;
 mod unfilter;
+mod window;
 
 pub use baseline::{
     Approval, Baseline, BaselineName, BaselineRecord, Environment, EnvironmentDifference,

@@ -1,5 +1,9 @@
 //! The perceptual comparison: rows, moves, evidence, clusters, verdicts.
 
+use std::collections::BTreeSet;
+
+use xxhash_rust::xxh3::Xxh3;
+
 use super::changed::{Bitmap, CELL};
 use super::cluster::{Cluster, clusters};
 use super::comparison::{Comparison, PageVerdict, Region, RegionVerdict};
@@ -14,6 +18,12 @@ use super::shape::{Mask, Rect};
 
 /// A page is aligned as a whole when at least one of so many rows differs, or its size does.
 const WHOLE_PAGE_SHARE: usize = 4;
+
+/// A fitted move up to this is soft: with two pixels a CSS pixel, rounding moves text that far.
+const SOFT_FIT_MAX: f32 = 1.5;
+
+/// Parts with no longer side than this are left to the motion fit.
+const PART_MIN: u32 = 12;
 
 /// How often a part is cut further to find what moved in it.
 const CUTS_MAX: usize = 3;
@@ -35,6 +45,7 @@ pub(super) fn compare(pair: Pair, options: &CompareOptions) -> Result<Comparison
     if sizes_differ || unequal.len() * WHOLE_PAGE_SHARE >= work.pair.actual.height {
         work.pair.settle_all()?;
         work.align_page();
+        work.is_aligned = true;
     }
     work.explain_moves()?;
     work.weigh();
@@ -62,6 +73,8 @@ struct Work {
     bands: Vec<Band>,
     moved: Vec<Patch>,
     evidence: Evidence,
+    /// The page was aligned as a whole, or could not be.
+    is_aligned: bool,
 }
 
 impl Work {
@@ -73,6 +86,7 @@ impl Work {
             evidence: Evidence::new(width, height),
             bands: Vec::new(),
             moved: Vec::new(),
+            is_aligned: false,
             pair,
         }
     }
@@ -170,12 +184,14 @@ impl Work {
             std::mem::take(&mut self.patches).into_iter().map(|patch| (patch, 0)).collect();
         while let Some((patch, cuts)) = pending.pop() {
             let mut parts = vec![patch.area()];
+            let mut tried = BTreeSet::new();
             let mut explained = Vec::new();
             for axis in [Axis::Columns, Axis::Rows, Axis::Columns].into_iter().take(CUTS_MAX) {
                 let mut rest = Vec::new();
                 parts = parts.iter().flat_map(|part| split(&self.changed, *part, axis)).collect();
                 for part in parts {
-                    match self.explain(&patch, part)? {
+                    let is_new = tried.insert((part.x, part.y, part.width, part.height));
+                    match if is_new { self.explain(&patch, part)? } else { None } {
                         Some(found) => explained.push((part, found)),
                         None => rest.push(part),
                     }
@@ -183,7 +199,7 @@ impl Work {
                 parts = rest;
             }
             for (part, _) in &explained {
-                clear(&mut self.changed, *part);
+                self.changed.clear(*part);
             }
             // ORDER: the patch is weighed before its explained parts are marked anew, because
             // those lie in it and pair up with other places of the baseline.
@@ -213,7 +229,10 @@ impl Work {
             let counted = self.changed.count_in_row(y, part.x as usize, part.right() as usize);
             pixels += counted as u64;
         }
-        if pixels == 0 || part.height.max(part.width) < 12 {
+        let size = |rect: Rect| u64::from(rect.width) * u64::from(rect.height);
+        // What is nearly the whole page was tried as the whole page.
+        let was_tried = self.is_aligned && size(part) * 5 > size(self.pair.common()) * 4;
+        if pixels == 0 || was_tried || part.height.max(part.width) < PART_MIN {
             return Ok(None);
         }
         for axis in [Axis::Rows, Axis::Columns] {
@@ -280,7 +299,9 @@ impl Work {
             RegionVerdict::Noise | RegionVerdict::Inserted | RegionVerdict::Removed => {
                 PageVerdict::Noise
             }
-            RegionVerdict::Moved { dx, dy } if dx.abs().max(dy.abs()) <= 1.0 => PageVerdict::Soft,
+            RegionVerdict::Moved { dx, dy } if dx.abs().max(dy.abs()) <= SOFT_FIT_MAX => {
+                PageVerdict::Soft
+            }
             RegionVerdict::Moved { .. } => PageVerdict::Shift,
             _ => PageVerdict::Changed,
         });
@@ -320,14 +341,6 @@ fn ends(baseline: u32, actual: u32, bands: &mut Vec<Band>, cut: impl Fn(u32, u32
         Only::Baseline => (empty, full),
     };
     bands.push(Band { side, actual, baseline, shows_something: true });
-}
-
-fn clear(changed: &mut Bitmap, part: Rect) {
-    for y in part.y as usize..part.bottom() as usize {
-        for x in part.x as usize..part.right() as usize {
-            changed.unset(x, y);
-        }
-    }
 }
 
 fn copy_cells(cluster: &Cluster, from: &Bitmap, to: &mut Bitmap) {
@@ -387,20 +400,21 @@ fn change_id(pair: &Pair, regions: &[Region]) -> Option<String> {
         let only_moved = matches!(region.verdict, RegionVerdict::Moved { .. });
         !region.is_blank && !only_moved && region.verdict != RegionVerdict::Noise
     };
-    let mut prints: Vec<[u8; 32]> = regions
+    let mut prints: Vec<u128> = regions
         .iter()
         .filter(shown)
         .map(|region| {
-            let mut hasher = blake3::Hasher::new();
+            let mut hasher = Xxh3::new();
             pair.baseline.hash_into(region.baseline, &mut hasher);
             pair.actual.hash_into(region.area, &mut hasher);
-            *hasher.finalize().as_bytes()
+            hasher.digest128()
         })
         .collect();
     prints.sort_unstable();
     prints.dedup();
-    let id = blake3::hash(prints.as_flattened()).to_hex();
-    (!prints.is_empty()).then(|| id.chars().take(16).collect())
+    let mut all = Xxh3::new();
+    prints.iter().for_each(|print| all.update(&print.to_le_bytes()));
+    (!prints.is_empty()).then(|| format!("{:032x}", all.digest128()))
 }
 
 /// Importance of a region in a list.

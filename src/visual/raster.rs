@@ -1,7 +1,10 @@
 //! Decoded pictures: rows of 8-bit RGB or RGBA, unfiltered only as far as somebody looks.
 
+use xxhash_rust::xxh3::Xxh3;
+
 use super::container::{Layout, PngContainer, is_png};
 use super::error::{Damage, PictureFault, check_size};
+use super::memory::Memory;
 use super::shape::Rect;
 use super::unfilter::{stands_alone, unfilter};
 
@@ -18,7 +21,7 @@ pub(super) struct Raster {
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) channels: usize,
-    bytes: Vec<u8>,
+    bytes: Memory,
 }
 
 impl Raster {
@@ -44,6 +47,7 @@ impl Raster {
             bytes.push(0);
             bytes.extend_from_slice(row);
         }
+        let bytes = Memory::Heap(bytes);
         Self { width, height: packed.len() / stride, channels, bytes }
     }
 
@@ -133,6 +137,22 @@ impl Raster {
         seen(row.get(at..at + self.channels).unwrap_or_default())
     }
 
+    /// Looks at a part of a settled row, from column `x` on; places outside are moved in.
+    pub(super) fn seen_row(&self, x: isize, y: isize, out: &mut [[u8; 3]]) {
+        let y = y.clamp(0, self.height.cast_signed() - 1).cast_unsigned();
+        let (row, last) = (self.row(y), self.width.cast_signed() - 1);
+        if let (3, Ok(from)) = (self.channels, usize::try_from(x))
+            && let Some(inside) = row.as_chunks::<3>().0.get(from..from + out.len())
+        {
+            out.copy_from_slice(inside);
+            return;
+        }
+        for (out, x) in out.iter_mut().zip(x..) {
+            let at = x.clamp(0, last).cast_unsigned() * self.channels;
+            *out = seen(row.get(at..at + self.channels).unwrap_or_default());
+        }
+    }
+
     /// The picture as packed RGB, as a person sees it. All rows must be settled.
     pub(super) fn to_rgb(&self) -> Vec<u8> {
         let pixels = (0..self.height).flat_map(|y| self.row(y).chunks_exact(self.channels));
@@ -140,7 +160,7 @@ impl Raster {
     }
 
     /// Adds the size and the pixels of a settled part to a hash.
-    pub(super) fn hash_into(&self, part: Rect, hasher: &mut blake3::Hasher) {
+    pub(super) fn hash_into(&self, part: Rect, hasher: &mut Xxh3) {
         hasher.update(&part.width.to_le_bytes());
         hasher.update(&part.height.to_le_bytes());
         let range = part.x as usize * self.channels..part.right() as usize * self.channels;
@@ -182,13 +202,25 @@ pub(super) fn seen(pixel: &[u8]) -> [u8; 3] {
 
 fn inflate(container: &PngContainer<'_>, channels: usize) -> Result<Raster, PictureFault> {
     let (width, height) = (container.width, container.height);
-    let mut bytes = vec![0; (1 + width * channels) * height];
-    let inflated =
-        libdeflater::Decompressor::new().zlib_decompress(&container.stream(), &mut bytes);
-    match inflated {
+    let damaged = || PictureFault::Damaged { offset: 0, damage: Damage::PixelData };
+    let mut bytes = Memory::zeroed((1 + width * channels) * height);
+    let stream = container.stream();
+    let deflated = zlib_body(&stream).ok_or_else(damaged)?;
+    match libdeflater::Decompressor::new().deflate_decompress(deflated, &mut bytes) {
         Ok(length) if length == bytes.len() => Ok(Raster { width, height, channels, bytes }),
-        _ => Err(PictureFault::Damaged { offset: 0, damage: Damage::PixelData }),
+        _ => Err(damaged()),
     }
+}
+
+/// The deflate stream in a zlib stream. Its checksum is left: the chunks have had theirs.
+///
+/// Source: RFC 1950, section 2.2: method 8, no dictionary, header divisible by 31.
+fn zlib_body(stream: &[u8]) -> Option<&[u8]> {
+    const CHECKSUM: usize = 4;
+    let (&[method, flags], rest) = stream.split_first_chunk::<2>()?;
+    let divisible = u16::from_be_bytes([method, flags]).is_multiple_of(31);
+    let usable = method & 15 == 8 && flags & 32 == 0 && divisible;
+    rest.len().checked_sub(CHECKSUM).filter(|_| usable).and_then(|length| rest.get(..length))
 }
 
 fn decode_png(bytes: &[u8], container: &PngContainer<'_>) -> Result<Raster, PictureFault> {

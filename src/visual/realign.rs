@@ -73,74 +73,143 @@ pub(super) fn align_rects(
     if before < PIXELS_MIN {
         return None;
     }
+    let step = actual.height as usize / SAMPLES;
+    if axis == Axis::Columns && step > 1 {
+        let sampled = |raster, rect| Lines::sampled(raster, rect, step);
+        aligned(&sampled(&pair.baseline, baseline), &sampled(&pair.actual, actual))?;
+    }
     let old = Lines::of(&pair.baseline, baseline, axis);
     let new = Lines::of(&pair.actual, actual, axis);
-    let runs = align(&old.hashes, &new.hashes);
-    let moved = |run: &&Run| run.baseline != run.actual && new.steps(run.actual, run.length) > 0;
-    if runs.iter().filter(moved).map(|run| run.length).sum::<usize>() < LINES_MIN {
-        return None;
-    }
+    let runs = aligned(&old, &new)?;
     let mut aligner =
-        Aligner { pair, baseline, actual, axis, found: Alignment::default(), cost: 0 };
+        Aligner { pair, baseline, actual, axis, found: Alignment::default(), cost: 0, before };
     let mut at = (0, 0);
     let end = Run { baseline: old.hashes.len(), actual: new.hashes.len(), length: 0 };
     for run in runs.into_iter().chain([end]) {
         aligner.gap((at.0, run.baseline), (at.1, run.actual), (&old, &new));
+        if aligner.is_lost() {
+            return None;
+        }
         if run.length > 0 {
-            aligner.keep(run, new.steps(run.actual, run.length) > 0);
+            aligner.keep(run, &new);
         }
         at = (run.baseline + run.length, run.actual + run.length);
     }
-    (aligner.cost * GAIN_MIN <= before).then_some(aligner.found)
+    let large: usize = aligner.found.moved.iter().map(|patch| lines_of(patch, axis)).sum();
+    let explains_much = aligner.cost * GAIN_MIN <= before;
+    (explains_much || large >= LARGE_MOVE).then_some(aligner.found)
+}
+
+/// So many lines that are the same elsewhere are no accident.
+const LARGE_MOVE: usize = 24;
+
+fn lines_of(patch: &Patch, axis: Axis) -> usize {
+    match axis {
+        Axis::Rows => patch.height,
+        Axis::Columns => patch.width,
+    }
+}
+
+/// Pixels of a column that are hashed before whole columns are.
+const SAMPLES: usize = 48;
+
+/// The lines that are the same, when enough of those that show something moved.
+fn aligned(old: &Lines<'_>, new: &Lines<'_>) -> Option<Vec<Run>> {
+    let runs = align(&old.hashes, &new.hashes);
+    let mut moved = 0;
+    for run in runs.iter().filter(|run| run.baseline != run.actual) {
+        let lines = run.actual..run.actual + run.length;
+        moved += lines.filter(|line| new.steps(*line) > 0).take(LINES_MIN).count();
+        if moved >= LINES_MIN {
+            return Some(runs);
+        }
+    }
+    None
 }
 
 /// Fewer lines than this that moved are no evidence.
 const LINES_MIN: usize = 4;
 
-/// Hashes of the lines of a rectangle, and how much each of them shows.
-struct Lines {
+/// Hashes of the lines of a rectangle.
+struct Lines<'a> {
+    raster: &'a Raster,
+    rect: Rect,
+    axis: Axis,
     hashes: Vec<u64>,
-    steps: Vec<u64>,
 }
 
-impl Lines {
-    fn of(raster: &Raster, rect: Rect, axis: Axis) -> Self {
-        match axis {
-            Axis::Rows => Self::rows(raster, rect),
-            Axis::Columns => Self::columns(raster, rect),
+impl<'a> Lines<'a> {
+    /// Hashes whole lines.
+    fn of(raster: &'a Raster, rect: Rect, axis: Axis) -> Self {
+        let rows = rect.y..rect.bottom();
+        let hashes = match axis {
+            Axis::Rows => rows.map(|y| xxh3_64(cut(raster, rect, y))).collect(),
+            Axis::Columns => columns(raster, rect, rows),
+        };
+        Self { raster, rect, axis, hashes }
+    }
+
+    /// Hashes a few pixels of each column: columns that are equal have equal samples.
+    fn sampled(raster: &'a Raster, rect: Rect, step: usize) -> Self {
+        let hashes = columns(raster, rect, (rect.y..rect.bottom()).step_by(step));
+        Self { raster, rect, axis: Axis::Columns, hashes }
+    }
+
+    /// True when some of these lines show more than one colour.
+    fn show_something(&self, from: usize, length: usize) -> bool {
+        (from..from + length).any(|line| self.steps(line) > 0)
+    }
+
+    /// How often the colour changes along a line.
+    fn steps(&self, line: usize) -> u64 {
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        let channels = self.raster.channels;
+        match self.axis {
+            Axis::Rows => {
+                let pixels = cut(self.raster, self.rect, self.rect.y + line);
+                let shifted = pixels.get(channels..).unwrap_or_default();
+                differing_pixels(pixels, shifted, channels)
+            }
+            Axis::Columns => {
+                let column = Rect { x: self.rect.x + line, width: 1, ..self.rect };
+                let pixel = |y: u32| cut(self.raster, column, y);
+                (column.y + 1..column.bottom()).filter(|y| pixel(*y) != pixel(*y - 1)).count()
+                    as u64
+            }
         }
     }
+}
 
-    fn rows(raster: &Raster, rect: Rect) -> Self {
-        let rows = (rect.y..rect.bottom()).map(|y| cut(raster, rect, y));
-        let steps = rows.clone().map(|row| {
-            let pixels = row.chunks_exact(raster.channels);
-            pixels.clone().zip(pixels.skip(1)).filter(|(left, right)| left != right).count() as u64
-        });
-        Self { hashes: rows.clone().map(xxh3_64).collect(), steps: steps.collect() }
-    }
-
-    fn columns(raster: &Raster, rect: Rect) -> Self {
-        let width = rect.width as usize;
-        let (mut hashes, mut steps) = (vec![0_u64; width], vec![0_u64; width]);
-        let mut above: &[u8] = &[];
-        for y in rect.y..rect.bottom() {
-            let row = cut(raster, rect, y);
-            for (hash, pixel) in hashes.iter_mut().zip(row.chunks_exact(raster.channels)) {
-                let value = pixel.iter().fold(1_u64, |value, byte| value << 8 | u64::from(*byte));
-                *hash = (hash.rotate_left(23) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+/// Hashes columns, over some rows.
+fn columns(raster: &Raster, rect: Rect, rows: impl Iterator<Item = u32>) -> Vec<u64> {
+    let mut hashes = vec![0_u64; rect.width as usize];
+    let mix = |hash: &mut u64, value: u64| {
+        *hash = (hash.rotate_left(23) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    };
+    for y in rows {
+        let row = cut(raster, rect, y);
+        if raster.channels == 3 {
+            for (hash, &[red, green, blue]) in hashes.iter_mut().zip(row.as_chunks::<3>().0) {
+                mix(hash, u64::from(u32::from_le_bytes([red, green, blue, 1])));
             }
-            let pixels = row.chunks_exact(raster.channels).zip(above.chunks_exact(raster.channels));
-            for (step, (pixel, above)) in steps.iter_mut().zip(pixels) {
-                *step += u64::from(pixel != above);
+        } else {
+            for (hash, pixel) in hashes.iter_mut().zip(row.as_chunks::<4>().0) {
+                mix(hash, u64::from(u32::from_le_bytes(*pixel)) | 1 << 32);
             }
-            above = row;
         }
-        Self { hashes, steps }
     }
+    hashes
+}
 
-    fn steps(&self, from: usize, length: usize) -> u64 {
-        self.steps.get(from..from + length).unwrap_or_default().iter().sum()
+/// How many pixels of two rows differ.
+fn differing_pixels(baseline: &[u8], actual: &[u8], channels: usize) -> u64 {
+    fn count<const N: usize>(baseline: &[u8], actual: &[u8]) -> u64 {
+        let pixels = baseline.as_chunks::<N>().0.iter().zip(actual.as_chunks::<N>().0);
+        pixels.filter(|(baseline, actual)| baseline != actual).count() as u64
+    }
+    match channels {
+        3 => count::<3>(baseline, actual),
+        _ => count::<4>(baseline, actual),
     }
 }
 
@@ -181,10 +250,18 @@ struct Aligner<'a> {
     actual: Rect,
     axis: Axis,
     found: Alignment,
+    /// Pixels that differ when nothing is moved.
+    before: u64,
+    /// Pixels that are left unexplained.
     cost: u64,
 }
 
 impl Aligner<'_> {
+    /// True when more than three quarters are unexplained already.
+    fn is_lost(&self) -> bool {
+        self.cost * 4 > self.before * 3
+    }
+
     /// A part of one side, by its lines.
     fn part(&self, whole: Rect, from: usize, to: usize) -> Rect {
         let (x, y) = (whole.x as usize, whole.y as usize);
@@ -204,15 +281,16 @@ impl Aligner<'_> {
         patch
     }
 
-    fn keep(&mut self, run: Run, shows_something: bool) {
+    fn keep(&mut self, run: Run, lines: &Lines<'_>) {
         let patch = self.patch(run.baseline, run.actual, run.length);
-        if shows_something && (patch.dx() != 0 || patch.dy() != 0) {
+        let moved = patch.dx() != 0 || patch.dy() != 0;
+        if moved && lines.show_something(run.actual, run.length) {
             self.found.moved.push(patch);
         }
     }
 
     /// Pairs up what lies between two runs, and reports what one side has more of.
-    fn gap(&mut self, old: (usize, usize), new: (usize, usize), lines: (&Lines, &Lines)) {
+    fn gap(&mut self, old: (usize, usize), new: (usize, usize), lines: (&Lines<'_>, &Lines<'_>)) {
         let (old_length, new_length) = (old.1 - old.0, new.1 - new.0);
         let paired = old_length.min(new_length);
         let head = self.patch(old.0, new.0, paired);
@@ -235,10 +313,18 @@ impl Aligner<'_> {
             Ordering::Greater => (Only::Baseline, old, lines.0, &self.pair.baseline, baseline),
             Ordering::Less => (Only::Actual, new, lines.1, &self.pair.actual, actual),
         };
-        let shows_something = shows_something(raster, part, self.axis);
         self.cost += (to - from) as u64;
+        if self.is_lost() {
+            return;
+        }
+        let shows_something = shows_something(raster, part, self.axis);
         if shows_something {
-            self.cost += lines.steps(from, to - from) * STEP_WEIGHT;
+            for line in from..to {
+                self.cost += lines.steps(line) * STEP_WEIGHT;
+                if self.is_lost() {
+                    return;
+                }
+            }
         }
         self.found.bands.push(Band { side, actual, baseline, shows_something });
     }
@@ -248,9 +334,7 @@ impl Aligner<'_> {
 fn differing(pair: &Pair, patch: &Patch) -> u64 {
     let row = |y| {
         let (baseline, actual) = patch.rows(pair, y);
-        let channels = pair.actual.channels;
-        let pixels = baseline.chunks_exact(channels).zip(actual.chunks_exact(channels));
-        pixels.filter(|(baseline, actual)| baseline != actual).count() as u64
+        differing_pixels(baseline, actual, pair.actual.channels)
     };
     (patch.y..patch.bottom()).map(row).sum()
 }

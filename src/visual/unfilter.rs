@@ -52,13 +52,20 @@ fn average<const N: usize>(above: &[u8], row: &mut [u8]) {
 }
 
 fn paeth<const N: usize>(above: &[u8], row: &mut [u8]) {
-    let (mut left, mut corner) = ([0; N], [0; N]);
+    let (mut left, mut corner) = ([0_i16; N], [0_i16; N]);
     for (pixel, above) in row.as_chunks_mut::<N>().0.iter_mut().zip(above.as_chunks::<N>().0) {
-        for (((value, left), up), corner) in pixel.iter_mut().zip(left).zip(above).zip(corner) {
-            *value = value.wrapping_add(predict(left, *up, corner));
+        let up = above.map(i16::from);
+        for (((value, left), up), corner) in pixel.iter_mut().zip(&mut left).zip(up).zip(&corner) {
+            let (from_left, from_up) = (up - corner, *left - corner);
+            let from_corner = (from_left + from_up).abs();
+            let (from_left, from_up) = (from_left.abs(), from_up.abs());
+            // Written as selections: a branch here is a coin toss.
+            let other = if from_up <= from_corner { up } else { *corner };
+            let nearest = if from_left <= from_up.min(from_corner) { *left } else { other };
+            *value = value.wrapping_add(nearest.to_le_bytes()[0]);
+            *left = i16::from(*value);
         }
-        left = *pixel;
-        corner = *above;
+        corner = up;
     }
 }
 

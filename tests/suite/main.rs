@@ -25,6 +25,8 @@ mod picture_diff;
 #[cfg(test)]
 mod picture_drawing;
 #[cfg(test)]
+mod picture_properties;
+#[cfg(test)]
 mod picture_verdicts;
 #[cfg(test)]
 mod probes;
