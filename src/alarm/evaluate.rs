@@ -162,6 +162,7 @@ fn samples_min(alarm: &MetricAlarm) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alarm::AlarmState;
     use crate::time::{Period, Timestamp};
 
     const OK: StateValue = StateValue::Ok;
@@ -283,6 +284,88 @@ mod tests {
         alarm.low_sample_count = Some(LowSampleCount::Ignore);
         assert_eq!(state(&alarm, 999.0), OK);
         assert_eq!(state(&alarm, 1_000.0), ALARM);
+    }
+
+    /// The user guide's sentences, word by word and slowly: an independent reading of the rules.
+    fn reference(
+        points: &[Option<bool>],
+        (m, n): (usize, usize),
+        mode: TreatMissingData,
+        current: StateValue,
+    ) -> StateValue {
+        let newest_first: Vec<Option<bool>> = points.iter().rev().copied().collect();
+        let mut judged: Vec<bool> = newest_first.iter().flatten().copied().take(n).collect();
+        let breaches = |judged: &[bool]| judged.iter().filter(|breaching| **breaching).count();
+        let by_count = |judged: &[bool]| if breaches(judged) >= m { ALARM } else { OK };
+        if judged.len() == n {
+            return by_count(&judged);
+        }
+        let fill = match mode {
+            TreatMissingData::Breaching => Some(true),
+            TreatMissingData::NotBreaching => Some(false),
+            TreatMissingData::Missing | TreatMissingData::Ignore => None,
+        };
+        if let Some(fill) = fill {
+            judged.resize(n, fill);
+            return by_count(&judged);
+        }
+        if by_count(&judged) == ALARM {
+            return ALARM;
+        }
+        if judged.contains(&false) {
+            return OK;
+        }
+        let ignores = mode == TreatMissingData::Ignore;
+        // Only breaches and gaps are left. From the oldest breach on, are there M periods?
+        match newest_first.iter().rposition(Option::is_some) {
+            None if ignores => current,
+            None => UNKNOWN,
+            Some(age) if age + 1 >= m && !ignores => ALARM,
+            Some(_) => current,
+        }
+    }
+
+    /// T25: states over time, with the state stored and read back in the middle, are those of the
+    /// reference; a restart is no transition.
+    #[test]
+    fn random_series_follow_an_independent_reading_of_the_rules() {
+        let mut random = fastrand::Rng::with_seed(25);
+        for _ in 0..1_000 {
+            let n = random.u32(1..=6);
+            let m = random.u32(1..=n);
+            let gaps = random.f64();
+            let series: Vec<Option<bool>> =
+                (0..40).map(|_| (random.f64() > gaps).then(|| random.bool())).collect();
+            for mode in TreatMissingData::ALL {
+                let alarm = MetricAlarm::example().with_periods(m, n).treating(*mode);
+                let range = usize::try_from(alarm.evaluation_range()).unwrap();
+                let counts = (usize::try_from(m).unwrap(), usize::try_from(n).unwrap());
+                let mut state = AlarmState::initial(Timestamp::EPOCH);
+                let mut expected = UNKNOWN;
+                for end in range..=series.len() {
+                    let points = &series[end - range..end];
+                    expected = reference(points, counts, *mode, expected);
+                    let word = |point: &Option<bool>| match point {
+                        Some(true) => "X",
+                        Some(false) => "0",
+                        None => "-",
+                    };
+                    let words: Vec<&str> = points.iter().map(word).collect();
+                    let window = EvaluationWindow::parse(&words.join(" "));
+                    let evaluation = evaluate(&alarm, &window, state.value);
+                    let at = Timestamp::from_secs(600);
+                    let text = || (evaluation.reason(&alarm, &window), None);
+                    if let Some(transition) = state.transition(evaluation.state, at, text) {
+                        state = transition.to;
+                    }
+                    assert_eq!(state.value, expected, "{words:?}, {m} of {n}, {mode}");
+                    if end == 20 {
+                        let stored = serde_json::to_string(&state).unwrap();
+                        state = serde_json::from_str(&stored).unwrap();
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -6,14 +6,16 @@ use super::kind;
 use super::memory::RunMemory;
 use super::run_row::{ArtifactRow, CanaryRow, CanaryRunRow};
 use super::settings::MonitorSettings;
-use crate::canary::definition::Canary;
+use crate::alarm::Condition;
+use crate::canary::definition::{AlarmDeclaration, Canary};
 use crate::canary::report::{Artifact, RunReport};
+use crate::canary::schedule::Schedule;
 use crate::canary::telemetry;
 use crate::store::{AppendError, ResourceChanges, SortKey, Store};
 use crate::telemetry::{
-    Dimensions, MetricBatch, MetricDatum, MetricId, StandardUnit, TelemetryBatch,
+    Dimensions, MetricBatch, MetricDatum, MetricId, StandardUnit, StorageResolution, TelemetryBatch,
 };
-use crate::time::{Clock, Timestamp};
+use crate::time::{Clock, Period, Timestamp};
 
 /// The namespace of what the scheduler tells about itself.
 const NAMESPACE: &str = "Coalmine";
@@ -50,6 +52,10 @@ impl Recorder {
         let scope = &self.settings.scope;
         // Its id makes a run that is appended again after an unclear failure count once.
         let mut batch = telemetry::batch(report, canary, scope.clone());
+        if needs_seconds(canary) {
+            let metrics = batch.metrics.iter_mut().flat_map(|metrics| &mut metrics.data);
+            metrics.for_each(|datum| datum.storage_resolution = StorageResolution::High);
+        }
         let at = report.started;
         let mut own = vec![(at, "ScheduleLateness", seconds(facts.late), StandardUnit::Seconds)];
         if facts.missed > 0 {
@@ -165,6 +171,17 @@ impl Recorder {
             tracing::warn!(canary = %row.name, %error, "canary not noted");
         }
     }
+}
+
+/// Whether a minute would blur what the canary is watched for: it runs, or is judged, more often.
+fn needs_seconds(canary: &Canary) -> bool {
+    let minute = Period::MINUTE.as_duration();
+    let runs_often =
+        canary.schedule.as_ref().and_then(Schedule::period).is_some_and(|p| p < minute);
+    let is_judged_often = |alarm: &AlarmDeclaration| {
+        Condition::parse(&alarm.when).is_ok_and(|when| when.period.is_high_resolution())
+    };
+    runs_often || canary.alarms.iter().any(is_judged_often)
 }
 
 fn add_own_metrics(

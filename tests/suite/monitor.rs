@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use coalmine::alarm::{HistoryItem, HistoryItemType, PutMetricAlarm, StateValue};
+use coalmine::canary::report::RunOutcome;
 use coalmine::monitor::{
-    ForcedState, Monitor, MonitorHandle, MonitorParts, MonitorSettings, OutboxRow, kind,
+    CanaryRow, CanaryRunRow, CanaryState, ForcedState, Monitor, MonitorHandle, MonitorParts,
+    MonitorSettings, OutboxRow, kind,
 };
 use coalmine::notify::{ChannelSettings, Notifier, RetryPolicy, WebhookSettings};
 use coalmine::runner::{Runner, RunnerSettings};
@@ -20,6 +23,7 @@ use coalmine::time::{Clock, SystemClock, Timestamp};
 use serde_json::json;
 
 use crate::receiver::{Answer, Received, Receiver};
+use crate::target::{Target, answer, ok};
 
 /// A monitor over a data folder, with one channel called `oncall`.
 struct House {
@@ -58,6 +62,18 @@ impl House {
 
     async fn outbox(&self) -> usize {
         self.store.resources().everywhere::<OutboxRow>(kind::OUTBOX).await.unwrap().len()
+    }
+
+    /// The runs of a canary, newest first.
+    async fn runs(&self, canary: &str) -> Vec<CanaryRunRow> {
+        let page = RowPage::newest(usize::MAX);
+        let resources = self.store.resources();
+        let rows = resources.rows(&Scope::default(), kind::CANARY_RUN, canary, &page).await;
+        rows.unwrap().into_iter().map(|(_, row)| row).collect()
+    }
+
+    async fn canary(&self, name: &str) -> Option<CanaryRow> {
+        self.store.resources().get(&Scope::default(), kind::CANARY, name).await.unwrap()
     }
 
     async fn history(&self, alarm: &str) -> Vec<HistoryItem> {
@@ -247,5 +263,135 @@ async fn a_deleted_alarm_leaves_its_history_and_an_unknown_one_is_named() {
     assert_eq!(alarms.get(&scope, "a"), None);
     let history = house.history("a").await;
     assert_eq!(history.last().unwrap().summary, "Alarm \"a\" deleted");
+    house.close().await;
+}
+
+/// A target that is fine until it is told not to be.
+async fn shop() -> (Target, Arc<AtomicBool>) {
+    let is_fine = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&is_fine);
+    let target = Target::http(move |_head| {
+        if asked.load(Ordering::SeqCst) { ok("fine") } else { answer("500 Broken", "", b"no") }
+    })
+    .await;
+    (target, is_fine)
+}
+
+fn canary(name: &str, target: &Target, more: &str) -> String {
+    let url = target.url("/");
+    format!(
+        "canary: {name}\nschedule: rate(1 second)\nsteps:\n  - step: shop answers\n    \
+         http: {{ get: '{url}' }}\n    expect: {{ status: 200 }}\n{more}"
+    )
+}
+
+async fn until<T>(mut holds: impl AsyncFnMut() -> Option<T>) -> T {
+    let waited = tokio::time::timeout(Duration::from_secs(60), async {
+        loop {
+            if let Some(found) = holds().await {
+                return found;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    waited.await.expect("it should have happened by now")
+}
+
+/// From the file to the telephone: a canary fails, its alarm goes off while the period still lasts,
+/// and the message says what a person needs; then it is mended, and the message says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_run_pages_within_a_second_of_its_end_and_is_resolved() {
+    let (data, canaries) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let receiver = Receiver::start(|_| Answer::Status(200)).await;
+    let (target, is_fine) = shop().await;
+    let alarms = "alarms:\n  - when: SuccessPercent < 100 for 1 of 1 periods of 10s\n    \
+                  notify: [oncall]\n";
+    std::fs::write(canaries.path().join("shop.yaml"), canary("shop", &target, alarms)).unwrap();
+    let folder = Some(canaries.path().to_owned());
+    let settings = MonitorSettings { canaries: folder, ..impatient() };
+    let house = House::open(data.path(), &receiver, settings).await;
+    until(async || house.runs("shop").await.pop()).await;
+    is_fine.store(false, Ordering::SeqCst);
+
+    let received = receiver.wait_for(|all| !all.is_empty()).await;
+    let page = received[0].json();
+    assert_eq!(page["kind"], "alarm");
+    assert_eq!(page["alarm"], "Synthetics-Alarm-shop-1");
+    assert_eq!(page["canary"], "shop");
+    assert_eq!(page["run"]["step"], "shop answers");
+    assert_eq!(page["run"]["verdict"], "target");
+    assert_eq!(page["run"]["check"]["actual"], "500");
+    assert!(page["last_good_run"].is_i64());
+    let failed = house.runs("shop").await;
+    let id = page["run"]["id"].as_str().unwrap();
+    let failed = failed.iter().find(|run| &*run.id.0 == id).unwrap();
+    let paged_after = page["at"].as_i64().unwrap() - failed.completed.as_millis();
+    assert!(paged_after < 1_000, "{paged_after} ms after the end of the run");
+
+    is_fine.store(true, Ordering::SeqCst);
+    let received = receiver.wait_for(|all| all.len() >= 2).await;
+    let resolved = received[1].json();
+    assert_eq!(resolved["kind"], "resolved");
+    assert_eq!(resolved["incident"], page["incident"]);
+    assert_eq!(resolved["since"], page["at"]);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_folder_is_followed_and_a_broken_edit_changes_nothing() {
+    let (data, canaries) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let receiver = Receiver::start(|_| Answer::Status(200)).await;
+    let (target, _) = shop().await;
+    let file = canaries.path().join("a.yaml");
+    std::fs::write(&file, canary("a", &target, "")).unwrap();
+    let settings = MonitorSettings {
+        canaries: Some(canaries.path().to_owned()),
+        look_every: Duration::from_millis(20),
+        ..impatient()
+    };
+    let house = House::open(data.path(), &receiver, settings).await;
+    until(async || house.runs("a").await.pop()).await;
+
+    std::fs::write(&file, "canary: a\nstepps: []\n").unwrap();
+    let faults =
+        until(async || Some(house.handle().folder_faults()).filter(|faults| !faults.is_empty()));
+    assert!(faults.await[0].file.name().ends_with("a.yaml"));
+    assert_eq!(house.handle().canaries().len(), 1);
+    let runs = house.runs("a").await.len();
+    until(async || (house.runs("a").await.len() > runs).then_some(())).await;
+
+    std::fs::write(canaries.path().join("b.yaml"), canary("b", &target, "")).unwrap();
+    until(async || house.runs("b").await.pop()).await;
+    std::fs::remove_file(&file).unwrap();
+    let row =
+        until(async || house.canary("a").await.filter(|row| row.state == CanaryState::Stopped));
+    assert!(row.await.stopped.is_some());
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_under_way_when_the_monitor_stops_is_cancelled_and_kept() {
+    let (data, canaries) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let receiver = Receiver::start(|_| Answer::Status(200)).await;
+    let silent = Target::serve(|stream| async move {
+        let _stream = stream;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    std::fs::write(canaries.path().join("a.yaml"), canary("a", &silent, "")).unwrap();
+    let settings = MonitorSettings {
+        canaries: Some(canaries.path().to_owned()),
+        grace: Duration::ZERO,
+        ..impatient()
+    };
+    let house = House::open(data.path(), &receiver, settings.clone()).await;
+    until(async || (silent.connections() > 0).then_some(())).await;
+    house.close().await;
+
+    let idle = MonitorSettings { canaries: None, ..settings };
+    let house = House::open(data.path(), &receiver, idle).await;
+    let outcomes: Vec<RunOutcome> =
+        house.runs("a").await.into_iter().map(|run| run.outcome).collect();
+    assert!(outcomes.contains(&RunOutcome::Cancelled), "{outcomes:?}");
     house.close().await;
 }

@@ -6,6 +6,7 @@ use super::fields::Fields;
 use super::import::{self, Imported};
 use super::reader::Reader;
 use super::{parameters, shapes, step};
+use crate::alarm::Condition;
 use crate::canary::definition::{
     AlarmDeclaration, BrowserSettings, Canary, CanaryBody, ColourScheme, ConnectionReuse,
     MissingData, OverlapPolicy, RetryPolicy, SecretDeclaration, Step, StepRole,
@@ -309,6 +310,10 @@ fn alarms(node: &Node, reader: &mut Reader<'_>) -> Vec<AlarmDeclaration> {
         let notify = fields.node("notify").map(|node| texts(node, reader)).unwrap_or_default();
         let Some(when) = fields.node("when") else { continue };
         if let Some(text) = reader.text(when) {
+            if let Err(fault) = Condition::parse(&text) {
+                let placed = placed_in(fault, &text, when.span, reader);
+                reader.push(placed);
+            }
             let missing = missing.unwrap_or_default();
             alarms.push(AlarmDeclaration { name, when: text, span: when.span, missing, notify });
         }
@@ -316,11 +321,35 @@ fn alarms(node: &Node, reader: &mut Reader<'_>) -> Vec<AlarmDeclaration> {
     alarms
 }
 
+/// A fault of a text inside the file, marked where the text stands.
+fn placed_in(mut fault: Diagnostic, text: &str, span: Span, reader: &Reader<'_>) -> Diagnostic {
+    // Exact where the text was written as it is.
+    let shift = reader.file.slice(span).find(text);
+    for label in &mut fault.labels {
+        label.span = shift.map_or(span, |shift| {
+            Span::new(label.span.start + shift, label.span.end + shift).within(span)
+        });
+    }
+    fault
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::canary::load::{NoImports, load};
     use crate::canary::validate::names::Names;
+
+    #[test]
+    fn a_wrong_condition_is_marked_inside_its_text() {
+        let text = "canary: a\nsteps:\n- step: s\n  http: { get: 'http://h/' }\n\
+                    alarms:\n- when: \"SucessPercent < 100\"\n";
+        let file = SourceFile::new("f.yaml", text);
+        let faults = load(&file, Path::new("."), &NoImports).unwrap_err();
+        let fault = &faults[0].diagnostic;
+        assert_eq!(fault.code, "alarm-metric");
+        let span = fault.span().unwrap();
+        assert_eq!(&text[span.start..span.end], "SucessPercent");
+    }
 
     #[test]
     fn names_are_independent_of_the_order_of_keys() {
