@@ -19,12 +19,14 @@ mod cloudwatch;
 mod error;
 mod events;
 mod fault;
+mod health;
 mod logs;
 mod page;
 mod router;
 mod service;
 mod settings;
 mod sts;
+mod synthetics;
 mod wire;
 mod xray;
 
@@ -34,6 +36,7 @@ pub use auth::{Credential, Credentials, SecretKey};
 pub use router::router;
 pub use settings::{Access, ApiSettings, AuditSelection, ExposedListener};
 
+use crate::monitor::MonitorHandle;
 use crate::store::Store;
 use crate::task::TaskGroup;
 use crate::time::Clock;
@@ -43,6 +46,8 @@ use crate::time::Clock;
 pub struct ApiState {
     /// What is read and written.
     pub store: Store,
+    /// Alarms and canaries.
+    pub monitor: MonitorHandle,
     /// Owns the task that writes audit records; to be stopped before the store.
     pub tasks: TaskGroup,
     /// Tells when a call comes.
@@ -59,6 +64,7 @@ fn services() -> Vec<service::Service> {
         events::service(),
         logs::service(),
         sts::service(),
+        synthetics::service(),
         xray::service(),
     ]
 }

@@ -11,10 +11,18 @@ use thiserror::Error;
 #[error("page token is not valid")]
 pub(super) struct BadToken;
 
-#[derive(Serialize, Deserialize)]
-struct Sealed<'a, T> {
+#[derive(Serialize)]
+struct Sealed<'a, T: ?Sized> {
     #[serde(rename = "o")]
     operation: &'a str,
+    #[serde(rename = "c")]
+    cursor: &'a T,
+}
+
+#[derive(Deserialize)]
+struct Opened<T> {
+    #[serde(rename = "o")]
+    operation: String,
     #[serde(rename = "c")]
     cursor: T,
 }
@@ -23,7 +31,7 @@ struct Sealed<'a, T> {
 ///
 /// A cursor only says where to go on: what may be listed is decided by the caller's scope and
 /// filters, so a forged or foreign token shows nothing that its bearer could not list anyway.
-pub(super) fn seal<T: Serialize>(operation: &str, cursor: &T) -> String {
+pub(super) fn seal<T: Serialize + ?Sized>(operation: &str, cursor: &T) -> String {
     let sealed = serde_json::to_vec(&Sealed { operation, cursor }).unwrap_or_default();
     URL_SAFE_NO_PAD.encode(sealed)
 }
@@ -33,13 +41,6 @@ pub(super) fn open<T: DeserializeOwned>(
     operation: &str,
     token: Option<&str>,
 ) -> Result<Option<T>, BadToken> {
-    #[derive(Deserialize)]
-    struct Opened<T> {
-        #[serde(rename = "o")]
-        operation: String,
-        #[serde(rename = "c")]
-        cursor: T,
-    }
     let Some(token) = token else { return Ok(None) };
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_fault| BadToken)?;
     let opened: Opened<T> = serde_json::from_slice(&bytes).map_err(|_fault| BadToken)?;

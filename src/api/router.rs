@@ -5,7 +5,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
-use axum::routing::post;
+use axum::routing::{get, post};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use tokio::sync::Semaphore;
@@ -19,7 +19,7 @@ use super::error::ApiError;
 use super::fault;
 use super::service::{Output, Service};
 use super::wire::{Manner, Protocol, Reply, error_reply};
-use super::{Access, ApiState, services};
+use super::{Access, ApiState, health, services};
 use crate::telemetry::{Region, Scope};
 
 /// The AWS-compatible API: `POST /`, RPC v2 and REST paths, and everything no other door serves.
@@ -27,9 +27,14 @@ use crate::telemetry::{Region, Scope};
 /// Routes are claimed by method, so that a console can have `GET /` on the same port.
 pub fn router(state: ApiState) -> Router {
     let requests = Arc::new(Semaphore::new(state.settings.requests_max));
+    let health = state.store.clone();
     let trail = AuditTrail::start(state.store.clone(), &state.tasks);
     let door = Arc::new(Door { state, trail, services: services(), requests });
-    Router::new().route("/", post(answer)).fallback(answer).with_state(door)
+    Router::new()
+        .route("/", post(answer))
+        .route("/healthz", get(health::answer).with_state(health))
+        .fallback(answer)
+        .with_state(door)
 }
 
 struct Door {

@@ -105,17 +105,44 @@ class Alarms:
         self.assertEqual(status, 404)
         self.assertEqual(self.names(), ([], []))
 
-    def test_tags_are_added_and_removed(self):
-        self.put("cpu")
-        arn = self.arn("cpu")
-        self.cloudwatch.tag_resource(ResourceARN=arn, Tags=[
-            {"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}])
-        self.cloudwatch.untag_resource(ResourceARN=arn, TagKeys=["a"])
-        self.assertEqual(self.cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"],
-                         [{"Key": "b", "Value": "2"}])
+    def test_tags_of_an_alarm_that_is_not_there_are_refused(self):
         code, _, status = self.refused(self.cloudwatch.list_tags_for_resource,
                                        ResourceARN=self.arn("none"))
         self.assertEqual((code, status), ("ResourceNotFoundException", 404))
+
+    def test_a_state_set_by_hand_is_told_in_the_history(self):
+        self.put("cpu")
+        self.cloudwatch.set_alarm_state(
+            AlarmName="cpu", StateValue="ALARM", StateReason="a drill",
+            StateReasonData='{"by": "hand"}')
+        alarm = self.cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"][0]
+        self.assertEqual((alarm["StateReason"], alarm["StateReasonData"]),
+                         ("a drill", '{"by": "hand"}'))
+        self.put("other")
+        history = self.cloudwatch.describe_alarm_history
+        items = history(AlarmName="cpu")["AlarmHistoryItems"]
+        self.assertEqual([(i["HistoryItemType"], i["HistorySummary"]) for i in items],
+                         [("StateUpdate", "Alarm updated from INSUFFICIENT_DATA to ALARM"),
+                          ("ConfigurationUpdate", 'Alarm "cpu" created')])
+        self.assertEqual(len(history()["AlarmHistoryItems"]), 3)
+        updates = history(HistoryItemType="StateUpdate", ScanBy="TimestampAscending")
+        self.assertEqual(len(updates["AlarmHistoryItems"]), 1)
+        pages = self.cloudwatch.get_paginator("describe_alarm_history").paginate(
+            PaginationConfig={"PageSize": 2})
+        self.assertEqual([len(page["AlarmHistoryItems"]) for page in pages], [2, 1])
+        code, message, status = self.refused(
+            self.cloudwatch.set_alarm_state, AlarmName="none", StateValue="OK", StateReason="x")
+        self.assertEqual((code, status), ("ResourceNotFound", 404))
+        code, _, _ = self.refused(
+            self.cloudwatch.set_alarm_state, AlarmName="cpu", StateValue="OK", StateReason="x",
+            StateReasonData="{")
+        self.assertEqual(code, "InvalidFormat")
+        code, message, _ = self.refused(
+            self.cloudwatch.set_alarm_state, AlarmName="cpu", StateValue="BAD", StateReason="x")
+        self.assertEqual(code, "ValidationError")
+        self.assertEqual(message, "1 validation error detected: Value 'BAD' at 'stateValue' failed "
+                         "to satisfy constraint: Member must satisfy enum value set: "
+                         "[OK, ALARM, INSUFFICIENT_DATA]")
 
     def test_refusals_have_awss_codes_and_words(self):
         code, message, _ = self.refused(

@@ -61,6 +61,11 @@ async fn boto3_puts_and_describes_alarms_in_three_protocols() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn boto3_asks_for_canaries() {
+    passes("test_canaries").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn boto3_sends_and_reads_traces() {
     passes("test_traces").await;
 }

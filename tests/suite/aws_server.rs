@@ -1,13 +1,17 @@
 //! The API on a free port over a store in a folder of its own.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use coalmine::api::{ApiSettings, ApiState, router};
+use coalmine::monitor::{Monitor, MonitorParts, MonitorSettings};
+use coalmine::notify::Notifier;
+use coalmine::runner::{Runner, RunnerSettings};
 use coalmine::store::{Store, StoreSettings};
 use coalmine::task::TaskGroup;
-use coalmine::time::SystemClock;
+use coalmine::time::{Clock, SystemClock};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,7 +20,9 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) struct Server {
     address: SocketAddr,
     doors: TaskGroup,
-    store: Store,
+    monitor: Monitor,
+    /// What it answers from.
+    pub(crate) store: Store,
     engines: TaskGroup,
     _folder: TempDir,
 }
@@ -30,14 +36,28 @@ impl Server {
     /// With settings.
     pub(crate) async fn with(settings: ApiSettings) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let clock = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (doors, engines) = (TaskGroup::new(), TaskGroup::new());
         let store =
-            Store::open(StoreSettings::new(folder.path()), Arc::clone(&clock) as _, &engines)
+            Store::open(StoreSettings::new(folder.path()), Arc::clone(&clock), &engines)
                 .await
                 .expect("an empty folder is a store");
-        let tasks = doors.clone();
-        let state = ApiState { store: store.clone(), tasks, clock, settings: Arc::new(settings) };
+        let parts = MonitorParts {
+            store: store.clone(),
+            runner: Runner::new(RunnerSettings::default(), Arc::clone(&clock)),
+            notifier: Notifier::new(BTreeMap::new(), Arc::clone(&clock)).expect("no channels"),
+            clock: Arc::clone(&clock),
+        };
+        let monitor = Monitor::start(MonitorSettings::default(), parts, &engines)
+            .await
+            .expect("an empty store is read");
+        let state = ApiState {
+            store: store.clone(),
+            monitor: monitor.handle().clone(),
+            tasks: doors.clone(),
+            clock,
+            settings: Arc::new(settings),
+        };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
@@ -45,7 +65,7 @@ impl Server {
             let stopped = async move { stop.cancelled().await };
             axum::serve(listener, app).with_graceful_shutdown(stopped).await.expect("it serves");
         });
-        Self { address, doors, store, engines, _folder: folder }
+        Self { address, doors, monitor, store, engines, _folder: folder }
     }
 
     /// Where it is.
@@ -56,6 +76,7 @@ impl Server {
     /// Doors first, the store last.
     pub(crate) async fn stop(self) {
         self.doors.shutdown(Duration::from_secs(10)).await;
+        self.monitor.stop().await;
         self.store.close().await.expect("it was open");
         self.engines.shutdown(Duration::from_secs(10)).await;
     }

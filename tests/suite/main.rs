@@ -1,5 +1,6 @@
 //! What needs the whole library: one binary, one file a topic.
 
+mod aws_canaries;
 mod aws_clients;
 mod aws_hostile;
 mod aws_server;

@@ -2,15 +2,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::alarms::{self, Alarm, METRIC_ALARM};
+use super::alarms::alarms;
 use super::described::DescribedMetricAlarm;
-use crate::alarm::{MetricAlarm, Watched};
+use crate::alarm::{AlarmRef, MetricAlarm, Watched};
 use crate::api::call::{Answer, Call};
-use crate::store::Page;
 use crate::telemetry::{Dimensions, StandardUnit};
-
-/// How many alarms are read together.
-const SCAN: usize = 500;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -35,24 +31,15 @@ pub(super) struct Output {
 /// dimensions are exactly those; what is left out matches any.
 pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
     let mut metric_alarms = Vec::new();
-    let mut after: Option<String> = None;
-    loop {
-        let page = Page { prefix: "", after: after.as_deref(), limit: SCAN };
-        let found: Vec<(String, MetricAlarm)> =
-            call.state().store.resources().list(call.scope(), METRIC_ALARM, &page).await?;
-        let last = found.len() < SCAN;
-        after = found.last().map(|(name, _)| name.clone());
-        for (_, alarm) in found.into_iter().filter(|(_, alarm)| watches(alarm, &input)) {
-            let alarm = Alarm::Metric(alarm);
-            let state = alarms::state_of(&call, &alarm).await?;
-            if let Alarm::Metric(alarm) = alarm {
-                metric_alarms.push(DescribedMetricAlarm::of(call.scope(), alarm, state));
-            }
-        }
-        if last {
-            return Ok(Output { metric_alarms });
+    for snapshot in alarms(&call).all(call.scope()) {
+        if let AlarmRef::Metric(alarm) = snapshot.alarm()
+            && watches(alarm, &input)
+        {
+            let state = &snapshot.condition.state;
+            metric_alarms.push(DescribedMetricAlarm::of(call.scope(), alarm, state));
         }
     }
+    Ok(Output { metric_alarms })
 }
 
 fn watches(alarm: &MetricAlarm, input: &Input) -> bool {

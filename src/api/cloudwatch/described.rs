@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::alarm::{AlarmState, CompositeAlarm, MetricAlarm, MetricDataQuery, Threshold, Watched};
 use crate::api::wire::Instant;
+use crate::monitor::AlarmCondition;
 use crate::telemetry::{Dimensions, Scope};
 
 /// A metric alarm as the API shows it.
@@ -59,43 +60,41 @@ pub(super) struct DescribedMetricAlarm {
 
 impl DescribedMetricAlarm {
     /// The alarm in the state it is in.
-    pub(super) fn of(scope: &Scope, alarm: MetricAlarm, state: AlarmState) -> Self {
-        let alarm_arn = alarm.arn(scope);
-        let (threshold, threshold_metric_id) = match alarm.threshold {
-            Threshold::Static(limit) => (Some(limit), None),
-            Threshold::Band(id) => (None, Some(id)),
+    pub(super) fn of(scope: &Scope, alarm: &MetricAlarm, state: &AlarmState) -> Self {
+        let (threshold, threshold_metric_id) = match &alarm.threshold {
+            Threshold::Static(limit) => (Some(*limit), None),
+            Threshold::Band(id) => (None, Some(Arc::clone(id))),
         };
-        let (single, metrics) = match alarm.watched {
+        let (single, metrics) = match &alarm.watched {
             Watched::Metric(single) => (Some(single), Vec::new()),
-            Watched::Queries { queries, .. } => (None, queries),
+            Watched::Queries { queries, .. } => (None, queries.clone()),
         };
         let named = |extended: bool| {
-            let statistic = &single.as_ref()?.statistic;
+            let statistic = &single?.statistic;
             let wanted = statistic.statistic().is_extended() == extended;
             wanted.then(|| statistic.name().to_owned())
         };
-        let (statistic, extended_statistic) = (named(false), named(true));
         Self {
-            alarm_name: alarm.name,
-            alarm_arn,
-            alarm_description: alarm.description,
+            alarm_name: Arc::clone(&alarm.name),
+            alarm_arn: alarm.arn(scope),
+            alarm_description: alarm.description.clone(),
             alarm_configuration_updated_timestamp: alarm.configured.into(),
             actions_enabled: alarm.actions.enabled,
-            ok_actions: alarm.actions.ok,
-            alarm_actions: alarm.actions.alarm,
-            insufficient_data_actions: alarm.actions.insufficient_data,
+            ok_actions: alarm.actions.ok.clone(),
+            alarm_actions: alarm.actions.alarm.clone(),
+            insufficient_data_actions: alarm.actions.insufficient_data.clone(),
             state_value: state.value.as_str(),
-            state_reason: state.reason,
-            state_reason_data: state.reason_data,
+            state_reason: Arc::clone(&state.reason),
+            state_reason_data: state.reason_data.clone(),
             state_updated_timestamp: state.updated.into(),
             state_transitioned_timestamp: state.transitioned.into(),
-            metric_name: single.as_ref().map(|single| Arc::clone(&single.metric.metric_name)),
-            namespace: single.as_ref().map(|single| Arc::clone(&single.metric.namespace)),
-            statistic,
-            extended_statistic,
-            period: single.as_ref().map(|single| single.period.as_secs()),
-            unit: single.as_ref().and_then(|single| single.unit).map(|unit| unit.as_str()),
-            dimensions: single.map(|single| single.metric.dimensions).unwrap_or_default(),
+            metric_name: single.map(|single| Arc::clone(&single.metric.metric_name)),
+            namespace: single.map(|single| Arc::clone(&single.metric.namespace)),
+            statistic: named(false),
+            extended_statistic: named(true),
+            dimensions: single.map(|single| single.metric.dimensions.clone()).unwrap_or_default(),
+            period: single.map(|single| single.period.as_secs()),
+            unit: single.and_then(|single| single.unit).map(|unit| unit.as_str()),
             evaluation_periods: alarm.evaluation_periods,
             datapoints_to_alarm: alarm.datapoints_to_alarm,
             threshold,
@@ -132,6 +131,10 @@ pub(super) struct DescribedCompositeAlarm {
     state_updated_timestamp: Instant,
     state_transitioned_timestamp: Instant,
     #[serde(skip_serializing_if = "Option::is_none")]
+    actions_suppressed_by: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actions_suppressed_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     actions_suppressor: Option<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     actions_suppressor_wait_period: Option<u32>,
@@ -140,31 +143,33 @@ pub(super) struct DescribedCompositeAlarm {
 }
 
 impl DescribedCompositeAlarm {
-    /// The alarm in the state it is in.
-    pub(super) fn of(scope: &Scope, alarm: CompositeAlarm, state: AlarmState) -> Self {
-        let (wait, extension) = alarm
-            .suppressor
-            .as_ref()
-            .map(|suppressor| (suppressor.wait_secs, suppressor.extension_secs))
-            .unzip();
+    /// The alarm as it stands.
+    pub(super) fn of(scope: &Scope, alarm: &CompositeAlarm, condition: &AlarmCondition) -> Self {
+        let state = &condition.state;
+        let suppressor = alarm.suppressor.as_ref();
+        let suppressed_by = condition.suppression.suppressed_by();
         Self {
+            alarm_name: Arc::clone(&alarm.name),
             alarm_arn: scope.arn("cloudwatch", format_args!("alarm:{}", alarm.name)),
-            alarm_name: alarm.name,
-            alarm_description: alarm.description,
+            alarm_description: alarm.description.clone(),
             alarm_configuration_updated_timestamp: alarm.configured.into(),
             actions_enabled: alarm.actions.enabled,
-            ok_actions: alarm.actions.ok,
-            alarm_actions: alarm.actions.alarm,
-            insufficient_data_actions: alarm.actions.insufficient_data,
+            ok_actions: alarm.actions.ok.clone(),
+            alarm_actions: alarm.actions.alarm.clone(),
+            insufficient_data_actions: alarm.actions.insufficient_data.clone(),
             alarm_rule: alarm.rule.text().to_owned(),
             state_value: state.value.as_str(),
-            state_reason: state.reason,
-            state_reason_data: state.reason_data,
+            state_reason: Arc::clone(&state.reason),
+            state_reason_data: state.reason_data.clone(),
             state_updated_timestamp: state.updated.into(),
             state_transitioned_timestamp: state.transitioned.into(),
-            actions_suppressor: alarm.suppressor.map(|suppressor| suppressor.alarm),
-            actions_suppressor_wait_period: wait,
-            actions_suppressor_extension_period: extension,
+            actions_suppressed_by: suppressed_by,
+            actions_suppressed_reason: suppressed_by
+                .map(|by| format!("Actions suppressed by {by}")),
+            actions_suppressor: suppressor.map(|suppressor| Arc::clone(&suppressor.alarm)),
+            actions_suppressor_wait_period: suppressor.map(|suppressor| suppressor.wait_secs),
+            actions_suppressor_extension_period: suppressor
+                .map(|suppressor| suppressor.extension_secs),
         }
     }
 }

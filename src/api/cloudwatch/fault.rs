@@ -22,3 +22,5 @@ pub(super) const RESOURCE_NOT_FOUND: Fault =
 /// No such resource, for operations newer than alarms.
 pub(super) const RESOURCE_NOT_FOUND_EXCEPTION: Fault =
     Fault::plain("ResourceNotFoundException", 404);
+/// A text that must be JSON is not.
+pub(super) const INVALID_FORMAT: Fault = Fault::coded("InvalidFormatFault", "InvalidFormat", 400);

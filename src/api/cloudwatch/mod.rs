@@ -3,6 +3,7 @@
 mod alarm_actions;
 mod alarms;
 mod delete_alarms;
+mod describe_alarm_history;
 mod describe_alarms;
 mod describe_alarms_for_metric;
 mod described;
@@ -17,6 +18,7 @@ mod put_metric_alarm;
 mod put_metric_data;
 mod reading;
 mod series;
+mod set_alarm_state;
 mod tags;
 
 use super::error::ApiError;
@@ -39,6 +41,7 @@ pub(super) fn service() -> Service {
         refuse,
         operations: vec![
             operation("DeleteAlarms", Effect::Writes, delete_alarms::run),
+            operation("DescribeAlarmHistory", Effect::Reads, describe_alarm_history::run),
             operation("DescribeAlarms", Effect::Reads, describe_alarms::run),
             operation("DescribeAlarmsForMetric", Effect::Reads, describe_alarms_for_metric::run),
             operation("DisableAlarmActions", Effect::Writes, alarm_actions::disable),
@@ -51,8 +54,7 @@ pub(super) fn service() -> Service {
             operation("PutMetricAlarm", Effect::Writes, put_metric_alarm::run),
             operation("PutMetricData", Effect::WritesData, put_metric_data::run)
                 .sent_bytes_max(put_metric_data::BODY_BYTES_MAX),
-            operation("TagResource", Effect::Writes, tags::add),
-            operation("UntagResource", Effect::Writes, tags::remove),
+            operation("SetAlarmState", Effect::Writes, set_alarm_state::run),
         ],
     }
 }
