@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::audit::{self, AuditTrail};
 use super::auth::Caller;
 use super::error::ApiError;
+use super::logs::RunningQueries;
 use super::service::Effect;
 use super::{ApiState, fault};
 use crate::store::{AppendError, ReadError, ResourceChanges};
@@ -23,10 +24,19 @@ pub(super) struct Call {
 #[derive(Debug)]
 struct Shared {
     state: ApiState,
-    trail: AuditTrail,
+    beside: Beside,
     facts: CallFacts,
     audited: AtomicBool,
     resources: Mutex<Vec<(Arc<str>, Arc<str>)>>,
+}
+
+/// What runs beside the calls.
+#[derive(Clone, Debug)]
+pub(super) struct Beside {
+    /// Where records of calls go.
+    pub(super) trail: AuditTrail,
+    /// The queries under way.
+    pub(super) queries: RunningQueries,
 }
 
 /// What is known about a call before its operation runs.
@@ -54,9 +64,9 @@ pub(super) struct CallFacts {
 
 impl Call {
     /// A call with these facts.
-    pub(super) fn new(state: ApiState, trail: AuditTrail, facts: CallFacts) -> Self {
+    pub(super) fn new(state: ApiState, beside: Beside, facts: CallFacts) -> Self {
         let (audited, resources) = (AtomicBool::new(false), Mutex::default());
-        Self { shared: Arc::new(Shared { state, trail, facts, audited, resources }) }
+        Self { shared: Arc::new(Shared { state, beside, facts, audited, resources }) }
     }
 
     /// The account and region it works in.
@@ -118,13 +128,18 @@ impl Call {
     pub(super) async fn finish(&self, refused: Option<&ApiError>) {
         let selection = self.shared.state.settings.audit;
         if audit::is_selected(self.facts().effect, selection) && !self.is_audited() {
-            self.shared.trail.add(self.scope(), audit::record(self, refused)).await;
+            self.shared.beside.trail.add(self.scope(), audit::record(self, refused)).await;
         }
     }
 
     /// The trail that records of calls go to.
     pub(super) fn trail(&self) -> &AuditTrail {
-        &self.shared.trail
+        &self.shared.beside.trail
+    }
+
+    /// The queries under way.
+    pub(super) fn queries(&self) -> &RunningQueries {
+        &self.shared.beside.queries
     }
 
     fn is_audited(&self) -> bool {

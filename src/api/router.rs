@@ -14,9 +14,10 @@ use super::address::{Address, Found};
 use super::audit::{self, AuditTrail};
 use super::auth::{Caller, Signature, Signed, anonymous_account, check_local};
 use super::body::{BodyError, inflate, read_body};
-use super::call::{Call, CallFacts};
+use super::call::{Beside, Call, CallFacts};
 use super::error::ApiError;
 use super::fault;
+use super::logs::RunningQueries;
 use super::service::{Output, Service};
 use super::wire::{Manner, Protocol, Reply, error_reply};
 use super::{Access, ApiState, health, services};
@@ -29,7 +30,8 @@ pub fn router(state: ApiState) -> Router {
     let requests = Arc::new(Semaphore::new(state.settings.requests_max));
     let health = state.store.clone();
     let trail = AuditTrail::start(state.store.clone(), &state.tasks);
-    let door = Arc::new(Door { state, trail, services: services(), requests });
+    let beside = Beside { trail, queries: RunningQueries::default() };
+    let door = Arc::new(Door { state, beside, services: services(), requests });
     Router::new()
         .route("/", post(answer))
         .route("/healthz", get(health::answer).with_state(health))
@@ -39,7 +41,7 @@ pub fn router(state: ApiState) -> Router {
 
 struct Door {
     state: ApiState,
-    trail: AuditTrail,
+    beside: Beside,
     services: Vec<Service>,
     requests: Arc<Semaphore>,
 }
@@ -163,7 +165,7 @@ impl Door {
             user_agent: text(header::USER_AGENT.as_str()).map(ToOwned::to_owned),
             parameters: audit::parameters(operation.effect, &input),
         };
-        let call = Call::new(self.state.clone(), self.trail.clone(), facts);
+        let call = Call::new(self.state.clone(), self.beside.clone(), facts);
         let answer = match operation.start(call.clone(), input) {
             Ok(pending) => pending.await,
             Err(fault) => Err((service.refuse)(&fault)),

@@ -202,6 +202,49 @@ class Logs(ClientTest):
         self.logs.untag_resource(resourceArn=arn, tagKeys=["team"])
         self.assertEqual(self.logs.list_tags_log_group(logGroupName="/t")["tags"], {"tier": "1"})
 
+    def query(self, text, **more):
+        started = self.logs.start_query(
+            queryString=text, startTime=self.now // 1000 - 60, endTime=self.now // 1000 + 60,
+            **{"logGroupName": "/app/web", **more})
+        answer = self.logs.get_query_results(queryId=started["queryId"])
+        rows = [{field["field"]: field["value"] for field in row} for row in answer["results"]]
+        return started["queryId"], answer, rows
+
+    def test_a_small_query_is_complete_at_its_first_results(self):
+        stream = self.stream()
+        self.put(stream, '{"level": "error", "ms": 120}', '{"level": "info", "ms": 5}',
+                 '{"level": "error", "ms": 80}')
+        text = "stats count(*) as n, max(ms) as slowest by level | sort n desc"
+        id, answer, rows = self.query(text)
+        self.assertEqual(answer["status"], "Complete")
+        self.assertEqual(rows, [{"level": "error", "n": "2", "slowest": "120"},
+                                {"level": "info", "n": "1", "slowest": "5"}])
+        statistics = answer["statistics"]
+        self.assertEqual((statistics["recordsScanned"], statistics["recordsMatched"]), (3, 3))
+        _, _, rows = self.query("fields @message, @logStream | filter ms > 100 | limit 5")
+        self.assertEqual(len(rows), 1)
+        self.assertEqual(rows[0]["@logStream"], "one")
+        self.assertIn("@ptr", rows[0])
+        described = self.logs.describe_queries(logGroupName="/app/web")["queries"]
+        self.assertEqual(len(described), 2)
+        self.assertEqual(described[1]["queryId"], id)
+        page = self.logs.get_query_results(queryId=id, maxItems=1)
+        self.assertEqual(len(page["results"]), 1)
+        page = self.logs.get_query_results(queryId=id, maxItems=1, nextToken=page["nextToken"])
+        self.assertEqual(page["results"][0][0]["value"], "info")
+        self.assertEqual(self.refused(self.logs.stop_query, queryId=id)[0],
+                         "InvalidParameterException")
+
+    def test_wrong_queries_are_refused(self):
+        self.stream()
+        with self.assertRaises(self.logs.exceptions.MalformedQueryException) as caught:
+            self.query("stats count(")
+        self.assertIn("location", caught.exception.response["queryCompileError"])
+        code, _, _ = self.refused(self.query, text="fields @message", logGroupName="none")
+        self.assertEqual(code, "ResourceNotFoundException")
+        code, _, _ = self.refused(self.logs.get_query_results, queryId="none")
+        self.assertEqual(code, "ResourceNotFoundException")
+
     def test_a_metric_filter_can_be_tried(self):
         matches = self.logs.test_metric_filter(
             filterPattern="[ip, id, user, time, request, status=4*, size]",

@@ -60,8 +60,7 @@ async fn canaries_and_runs_are_shown_in_awss_shapes_and_pages() {
     for name in ["cart", "shop"] {
         changes = changes.put(kind::CANARY, name, &canary(name)).unwrap();
     }
-    let outcomes =
-        [RunOutcome::Passed, RunOutcome::Failed, RunOutcome::Skipped, RunOutcome::Flaky];
+    let outcomes = [RunOutcome::Passed, RunOutcome::Failed, RunOutcome::Skipped, RunOutcome::Flaky];
     for (second, outcome) in (100..).zip(outcomes) {
         let (row, sort) = (run(second, outcome), SortKey::at(Timestamp::from_secs(second), second));
         changes = changes.put_row(kind::CANARY_RUN, "shop", sort, &row).unwrap();

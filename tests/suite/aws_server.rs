@@ -38,10 +38,9 @@ impl Server {
         let folder = TempDir::new().expect("a temporary folder");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (doors, engines) = (TaskGroup::new(), TaskGroup::new());
-        let store =
-            Store::open(StoreSettings::new(folder.path()), Arc::clone(&clock), &engines)
-                .await
-                .expect("an empty folder is a store");
+        let store = Store::open(StoreSettings::new(folder.path()), Arc::clone(&clock), &engines)
+            .await
+            .expect("an empty folder is a store");
         let parts = MonitorParts {
             store: store.clone(),
             runner: Runner::new(RunnerSettings::default(), Arc::clone(&clock)),

@@ -10,6 +10,10 @@ pub(super) const INVALID_PARAMETER: Fault = Fault::plain("InvalidParameterExcept
 pub(super) const NOT_FOUND: Fault = Fault::plain("ResourceNotFoundException", 400);
 /// It exists already.
 pub(super) const ALREADY_EXISTS: Fault = Fault::plain("ResourceAlreadyExistsException", 400);
+/// More than there may be.
+pub(super) const LIMIT_EXCEEDED: Fault = Fault::plain("LimitExceededException", 400);
+/// A query's text is none.
+pub(super) const MALFORMED_QUERY: Fault = Fault::plain("MalformedQueryException", 400);
 /// The newer operations' refusal.
 pub(super) const VALIDATION: Fault = Fault::plain("ValidationException", 400);
 

@@ -12,12 +12,15 @@ mod fault;
 mod filter_log_events;
 mod get_log_events;
 mod group;
+mod insights;
 mod list_tags;
 mod put_log_events;
 mod put_retention_policy;
 mod tag;
 mod test_metric_filter;
 mod untag;
+
+pub(super) use insights::RunningQueries;
 
 use super::service::{Dialects, Effect, Service, operation, refuse_as_validator};
 use super::wire::JsonVersion;
@@ -42,12 +45,16 @@ pub(super) fn service() -> Service {
             operation("DeleteRetentionPolicy", Effect::Writes, delete_retention_policy::run),
             operation("DescribeLogGroups", Effect::Reads, describe_log_groups::run),
             operation("DescribeLogStreams", Effect::Reads, describe_log_streams::run),
+            operation("DescribeQueries", Effect::Reads, insights::describe_queries),
             operation("FilterLogEvents", Effect::ReadsData, filter_log_events::run),
             operation("GetLogEvents", Effect::ReadsData, get_log_events::run),
+            operation("GetQueryResults", Effect::Reads, insights::get_query_results),
             operation("ListTagsForResource", Effect::Reads, list_tags::run_resource),
             operation("ListTagsLogGroup", Effect::Reads, list_tags::run_group),
             operation("PutLogEvents", Effect::WritesData, put_log_events::run),
             operation("PutRetentionPolicy", Effect::Writes, put_retention_policy::run),
+            operation("StartQuery", Effect::Writes, insights::start_query),
+            operation("StopQuery", Effect::Writes, insights::stop_query),
             operation("TagLogGroup", Effect::Writes, tag::run_group),
             operation("TagResource", Effect::Writes, tag::run_resource),
             operation("TestMetricFilter", Effect::Reads, test_metric_filter::run),
