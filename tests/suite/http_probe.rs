@@ -221,6 +221,26 @@ async fn http2_is_spoken_where_both_sides_can() {
 }
 
 #[tokio::test]
+async fn a_kept_http2_connection_serves_several_requests() {
+    let authority = Authority::new();
+    let target = TlsTarget::start(authority.leaf(&["localhost"]), &[b"h2"]).await;
+    let url = format!("https://localhost:{}/", target.port());
+    let extra_roots = vec![authority.certificate()];
+    let settings = NetworkSettings { extra_roots, ..NetworkSettings::default() };
+    let mut probe = Probe::with(settings, ConnectionReuse::Keep);
+    let request = HttpRequest::new("GET", &url).unwrap();
+    let (first, trail) = probe.send(&request).await;
+    assert_eq!(first.unwrap().version, "HTTP/2.0");
+    assert!(trail.timings.tls.is_some());
+    for _ in 0..3 {
+        let (next, trail) = probe.send(&request).await;
+        assert_eq!(next.unwrap().status, 200);
+        assert_eq!((trail.timings.connect, trail.timings.tls), (None, None));
+        assert!(trail.certificate.is_some() && trail.remote.is_some());
+    }
+}
+
+#[tokio::test]
 async fn an_untrusted_certificate_is_refused_or_observed_with_its_reason() {
     let authority = Authority::new();
     let target = TlsTarget::start(authority.leaf(&["other.example"]), &[]).await;

@@ -414,7 +414,7 @@ steps:
   capture:
     echo: { header: x-echo }
     token: { regex: "x-mine: (.*)", secret: true }
-  emit: { log: "{{ echo }} {{ token }} {{ secret.KEY | hex }}" }
+  emit: { log: "{{ echo }} {{ token }} {{ secret.KEY | hex }} {{ secret.KEY | upper }}" }
 - step: fail with it
   http: { get: TARGET, headers: { x-mine: "{{ secret.KEY }}" } }
   capture: { x: { header: x-none } }
@@ -436,6 +436,7 @@ async fn no_secret_leaves_a_run_by_its_report_or_its_events() {
     let text = ran.everything();
     let encodings = [
         SECRET.to_owned(),
+        SECRET.to_uppercase(),
         "correct%20horse".to_owned(),
         "correct+horse".to_owned(),
         hex::encode(SECRET),
