@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::browser::BrowserSession;
 use super::fault;
 use super::probe::http::HttpSession;
 use super::request::RunRequest;
@@ -26,6 +27,8 @@ pub(super) struct Attempt {
     pub(super) number: u32,
     pub(super) scope: Scope,
     pub(super) session: HttpSession,
+    /// The page of browser steps, from the first of them on.
+    pub(super) page: Option<Box<BrowserSession>>,
     pub(super) emitted: Emitted,
     pub(super) retried_step: bool,
 }
@@ -100,7 +103,8 @@ impl Attempt {
         })?;
         let session = HttpSession::new(Arc::clone(&parts.network), canary.connections);
         let emitted = Emitted::default();
-        Ok(Self { run: Arc::clone(run), number, scope, session, emitted, retried_step: false })
+        let run = Arc::clone(run);
+        Ok(Self { run, number, scope, session, page: None, emitted, retried_step: false })
     }
 
     async fn finish(mut self) -> AttemptEnd {

@@ -36,4 +36,4 @@ pub use files::CanaryFileError;
 pub use request::RunRequest;
 pub use run::Runner;
 pub use secrets::{HostScope, SecretStore, StoredSecret};
-pub use settings::{Environment, RunLimits, RunnerSettings};
+pub use settings::{Environment, NewPicture, PictureSettings, RunLimits, RunnerSettings};

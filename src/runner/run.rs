@@ -1,10 +1,11 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::{Attempt, AttemptEnd, Emitted};
 use super::auth::oauth2::TokenCache;
+use super::browser::BrowserPool;
 use super::events::{EventLog, observed};
 use super::probe::Network;
 use super::redaction::Redaction;
@@ -30,6 +31,8 @@ pub(super) struct RunnerParts {
     pub(super) network: Arc<Network>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tokens: TokenCache,
+    /// For browser steps; a runner without them runs all others.
+    pub(super) browsers: OnceLock<BrowserPool>,
 }
 
 /// What all parts of one run share.
@@ -54,7 +57,22 @@ impl Runner {
                 network,
                 clock,
                 tokens: TokenCache::default(),
+                browsers: OnceLock::new(),
             }),
+        }
+    }
+
+    /// Gives the runner, and all its clones, browsers for browser steps; the first ones stay.
+    #[must_use]
+    pub fn with_browsers(self, browsers: BrowserPool) -> Self {
+        self.parts.browsers.get_or_init(|| browsers);
+        self
+    }
+
+    /// Ends its browsers and waits until nothing of them is left. Browser steps fail after.
+    pub async fn close(&self) {
+        if let Some(browsers) = self.parts.browsers.get() {
+            browsers.close().await;
         }
     }
 

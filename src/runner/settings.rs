@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +16,35 @@ pub struct RunnerSettings {
     pub environment: Environment,
     /// Where secrets come from.
     pub secrets: SecretStore,
+    /// Where approved pictures lie, and what becomes of others.
+    pub pictures: PictureSettings,
     /// Limits of a run.
     pub limits: RunLimits,
+}
+
+/// What an operator may change about pictures.
+#[derive(Clone, Debug)]
+pub struct PictureSettings {
+    /// The folder of approved pictures.
+    pub baselines: PathBuf,
+    /// What becomes of a picture that is new or differs.
+    pub new: NewPicture,
+}
+
+/// What becomes of a picture that has no baseline, or does not pass against it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NewPicture {
+    /// The step fails.
+    #[default]
+    Refuse,
+    /// It becomes the baseline: the operator has said that pages look right now.
+    Approve,
+}
+
+impl Default for PictureSettings {
+    fn default() -> Self {
+        Self { baselines: "baselines".into(), new: NewPicture::default() }
+    }
 }
 
 /// Limits of a run that no canary file can raise.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use axum::routing::get;
 use coalmine::runner::browser::{BrowserPool, BrowserSettings, PageSettings, marked_processes};
 use coalmine::task::{Shutdown, TaskGroup};
 use rustix::process::{Pid, Signal, kill_process};
@@ -86,6 +87,46 @@ fn a_killed_driver_takes_its_browser_along_and_the_next_run_gets_another() {
         let mut next = own.pool.session(&PageSettings::default(), within(60)).await.unwrap();
         next.open(&site.url("/"), limit()).await.unwrap();
         drop(next);
+        own.pool.close().await;
+        own.nothing_is_left().await;
+    });
+}
+
+#[test]
+fn a_crashed_page_and_a_dropped_navigation_cost_their_run_and_no_other() {
+    run(async {
+        let own = Own::pool();
+        let never = get(|| std::future::pending::<&'static str>());
+        let router = axum::Router::new().route("/never", never).route("/", get(|| async { "x" }));
+        let site = Site::serving(router).await;
+        for turn in 0..6 {
+            let session = own.pool.session(&PageSettings::default(), within(60)).await;
+            let mut page = session.unwrap_or_else(|fault| panic!("turn {turn}: {fault:?}"));
+            page.open(&site.url("/"), limit()).await.unwrap();
+            match turn % 3 {
+                0 => {
+                    let url = site.url("/never");
+                    let opening = page.open(&url, limit());
+                    let dropped = std::time::Duration::from_millis(300);
+                    assert!(tokio::time::timeout(dropped, opening).await.is_err());
+                }
+                1 => {
+                    for pid in own.processes() {
+                        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline"));
+                        if line.is_ok_and(|line| line.contains("--type=renderer")) {
+                            kill(pid);
+                        }
+                    }
+                    page.evaluate("return 1", limit()).await.unwrap_err();
+                }
+                _ => {
+                    let script = "onbeforeunload = (e) => e.preventDefault(); alert('hello')";
+                    drop(
+                        page.evaluate(&format!("setTimeout(() => {{ {script} }})"), limit()).await,
+                    );
+                }
+            }
+        }
         own.pool.close().await;
         own.nothing_is_left().await;
     });

@@ -1,6 +1,6 @@
 //! Pictures of pages in a real Chromium: the same page gives the same bytes.
 
-use coalmine::canary::secret::SecretText;
+use coalmine::canary::secret::{Redactor, SecretText};
 use coalmine::runner::browser::{
     FieldText, Observable, Selector, Shot, ShotExtent, ShotRequest, har,
 };
@@ -129,7 +129,7 @@ fn a_secret_is_covered_in_pictures_and_written_in_no_sidecar() {
             let shot = page.shot(&ShotRequest::default(), limit()).await.unwrap();
             assert!(!String::from_utf8_lossy(&shot.sidecar).contains(secret));
             assert!(page.failure_shot(limit().step).await.is_some());
-            let archive = har(page.exchanges(), &str::to_owned);
+            let archive = har(page.exchanges(), &Redactor::default());
             assert_eq!(archive["log"]["entries"][1]["request"]["method"], json!("GET"));
             assert!(!archive.to_string().contains("\"value\":\"x\""));
             shots.push(shot.png);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::Value;
+use url::Url;
 
 use super::artifacts::ArtifactFolder;
 use super::outputs::{self, ReportRequest};
@@ -17,9 +18,11 @@ use crate::cli::check::{counted, read};
 use crate::cli::context::Context;
 use crate::cli::fatal::Fatal;
 use crate::report::Detail;
+use crate::runner::browser::{BrowserPool, BrowserSettings};
 use crate::runner::policy::{Destination, NetworkPolicy, Trust, TrustError};
 use crate::runner::probe::NetworkSettings;
-use crate::runner::{Environment, RunRequest, Runner, RunnerSettings};
+use crate::runner::{Environment, NewPicture, PictureSettings, RunRequest, Runner, RunnerSettings};
+use crate::task::TaskGroup;
 
 /// Run canaries once and report how they went
 ///
@@ -72,6 +75,20 @@ pub(in crate::cli) struct RunCommand {
     #[arg(value_parser = str::parse::<Destination>)]
     allow_net: Vec<Destination>,
 
+    /// The folder of approved pictures
+    #[arg(long, value_name = "DIR", default_value = "baselines", help_heading = PICTURES)]
+    #[arg(env = "COALMINE_BASELINES", hide_env_values = true)]
+    baselines: PathBuf,
+
+    /// Approve pictures that are new or differ, instead of failing
+    #[arg(long, help_heading = PICTURES)]
+    update_baselines: bool,
+
+    /// A WebDriver to use instead of a browser of our own, such as a Selenium Grid
+    #[arg(long, value_name = "URL", value_parser = str::parse::<Url>, help_heading = PICTURES)]
+    #[arg(env = "COALMINE_WEBDRIVER", hide_env_values = true)]
+    webdriver: Option<Url>,
+
     /// A report on standard output or to a file; may be repeated
     ///
     /// One of terminal, json, junit, github, tap and markdown; without any, terminal. At most one
@@ -93,6 +110,7 @@ pub(in crate::cli) struct RunCommand {
 
 const SELECTION: &str = "Which canaries";
 const RUNNING: &str = "How they run";
+const PICTURES: &str = "Browser and pictures";
 const REPORTING: &str = "What is reported";
 
 const EXAMPLES: &str = "\
@@ -154,11 +172,40 @@ fn runner(context: &Context, command: &RunCommand) -> Runner {
     let trust = trust(command.trust, &context.environment);
     let policy = NetworkPolicy::new(trust, command.allow_net.clone());
     let settings = RunnerSettings {
-        network: NetworkSettings { policy, ..NetworkSettings::default() },
+        network: NetworkSettings { policy: policy.clone(), ..NetworkSettings::default() },
         environment: Environment::new(context.environment.clone(), BTreeSet::new()),
+        pictures: PictureSettings {
+            baselines: command.baselines.clone(),
+            new: match command.update_baselines {
+                true => NewPicture::Approve,
+                false => NewPicture::Refuse,
+            },
+        },
         ..RunnerSettings::default()
     };
-    Runner::new(settings, Arc::clone(&context.clock))
+    let browsers = BrowserPool::new(
+        browser_settings(context, command, policy.clone()),
+        Arc::clone(&context.clock),
+        &TaskGroup::new(),
+    );
+    Runner::new(settings, Arc::clone(&context.clock)).with_browsers(browsers)
+}
+
+fn browser_settings(
+    context: &Context,
+    command: &RunCommand,
+    policy: NetworkPolicy,
+) -> BrowserSettings {
+    let settings = BrowserSettings {
+        remote: command.webdriver.clone(),
+        policy,
+        sessions_max: command.jobs.map_or_else(processors, NonZeroUsize::get),
+        ..BrowserSettings::default()
+    };
+    match context.environment.get("PATH") {
+        Some(path) => BrowserSettings { search_path: path.clone(), ..settings },
+        None => settings,
+    }
 }
 
 fn requests_of(canaries: &[Arc<Canary>], set: &[(String, Value)]) -> Vec<RunRequest> {

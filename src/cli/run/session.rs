@@ -51,6 +51,7 @@ impl Session {
             Ended::Alone(()) => false,
             Ended::Asked(..) => true,
         };
+        self.runner.close().await;
         let status = desk.end(clock.monotonic().since(begun))?;
         Ok(if was_interrupted { ExitStatus::Interrupted } else { status })
     }

@@ -1,3 +1,4 @@
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +34,12 @@ pub enum BrowserError {
         /// How long the run waited.
         waited: Duration,
     },
+    /// The proxy that asks the policy could not be started.
+    #[error("no way out for the browser")]
+    Egress(#[source] io::Error),
+    /// Canaries that are not trusted run in browsers of our own only.
+    #[error("`pr` trust uses no remote WebDriver: its traffic cannot be held to the policy")]
+    Untrusted,
     /// The pool has been stopped.
     #[error("the browser pool has stopped")]
     Stopped,

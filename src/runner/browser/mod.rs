@@ -4,6 +4,7 @@
 //! Main type: [`BrowserPool`], which gives a [`BrowserSession`] to each run. Pictures are taken
 //! here and compared in `visual`; what is seen is judged in `canary::assertion`.
 
+mod egress;
 mod error;
 mod page;
 mod picture;

@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::runner::policy::NetworkPolicy;
+
 /// Where programs are looked for when nothing else is said.
 const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/lib/chromium";
 /// The user and group `nobody`, on every Linux.
@@ -30,8 +32,9 @@ pub struct BrowserSettings {
     pub sandbox: SandboxPolicy,
     /// Begins the mark that every process of ours carries in its environment.
     pub mark: String,
-    /// The proxy all browser traffic goes through, `host:port`; set by an egress policy.
-    pub proxy: Option<String>,
+    /// What pages may reach. In `pr` trust all traffic goes through a proxy that asks it; in full
+    /// trust pages connect by themselves, and only metadata services are shut to them.
+    pub policy: NetworkPolicy,
     /// Further arguments for the browser.
     pub arguments: Vec<String>,
     /// Runs at one time; further ones wait.
@@ -68,7 +71,7 @@ impl Default for BrowserSettings {
             run_as: Some((NOBODY, NOBODY)),
             sandbox: SandboxPolicy::Preferred,
             mark: format!("{:08x}", fastrand::u32(..)),
-            proxy: None,
+            policy: NetworkPolicy::default(),
             arguments: Vec::new(),
             sessions_max: 4,
             sessions_per_browser: 1,

@@ -3,17 +3,17 @@
 mod body;
 mod dialogue;
 mod http;
+mod page;
 mod probes;
 mod rendering;
 mod sign_in;
 
 use super::attempt::Attempt;
-use super::fault;
 use super::step::StepRecord;
 use crate::canary::action::Action;
 use crate::canary::definition::Step;
 use crate::canary::observation::Observation;
-use crate::canary::report::{Failure, Verdict};
+use crate::canary::report::Failure;
 use crate::time::Deadline;
 
 impl Attempt {
@@ -36,12 +36,9 @@ impl Attempt {
                 self.websocket(step, action, record, deadline).await.map(Some)
             }
             Action::Grpc(action) => self.grpc(step, action, record, deadline).await.map(Some),
-            Action::Browser(_) => Err(missing("browser steps")),
+            Action::Browser(actions) => {
+                Box::pin(self.browser(step, actions, record, deadline)).await.map(|()| None)
+            }
         }
     }
-}
-
-fn missing(what: &str) -> Box<Failure> {
-    let message = format!("this build does not run {what} yet");
-    Box::new(fault::failure(Verdict::Runner, message))
 }

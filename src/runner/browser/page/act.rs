@@ -1,8 +1,8 @@
 //! What is done to a page.
 
-use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::fault::PageFault;
@@ -278,13 +278,13 @@ impl BrowserSession {
         }
     }
 
-    /// Chooses files in a file field.
+    /// Chooses files in a file field; they are given by name and content.
     ///
     /// Differs: the field may be hidden, as styled ones are.
     pub async fn upload(
         &mut self,
         field: &Selector,
-        files: &[&Path],
+        files: &[(String, Bytes)],
         limit: ActionLimit,
     ) -> Result<(), PageFault> {
         let deadline = self.action_deadline(limit.timeout, ACTION_TIMEOUT, limit.step);

@@ -4,16 +4,13 @@ use serde_json::{Value, json};
 
 use super::record::PageExchange;
 use crate::canary::observation::Phase;
+use crate::canary::secret::Redactor;
 
-/// Headers that carry credentials whatever their value.
-const CREDENTIALS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
-
-/// Writes exchanges as HAR 1.2. Values of headers that carry credentials are replaced; `redact`
-/// is given every other text.
+/// Writes exchanges as HAR 1.2, without secrets and without what carries credentials by its name.
 ///
 /// Source: HAR 1.2, "HTTP Archive format"; -1 stands for what is not known.
-pub fn har(exchanges: &[PageExchange], redact: &dyn Fn(&str) -> String) -> Value {
-    let entries: Vec<Value> = exchanges.iter().map(|exchange| entry(exchange, redact)).collect();
+pub fn har(exchanges: &[PageExchange], redactor: &Redactor) -> Value {
+    let entries: Vec<Value> = exchanges.iter().map(|exchange| entry(exchange, redactor)).collect();
     json!({ "log": {
         "version": "1.2",
         "creator": { "name": "coalmine", "version": env!("CARGO_PKG_VERSION") },
@@ -21,7 +18,7 @@ pub fn har(exchanges: &[PageExchange], redact: &dyn Fn(&str) -> String) -> Value
     }})
 }
 
-fn entry(exchange: &PageExchange, redact: &dyn Fn(&str) -> String) -> Value {
+fn entry(exchange: &PageExchange, redactor: &Redactor) -> Value {
     let millis = |phase: Phase| match exchange.timings.phase(phase) {
         Some(took) => json!(took.as_secs_f64() * 1000.0),
         None => json!(-1),
@@ -33,16 +30,16 @@ fn entry(exchange: &PageExchange, redact: &dyn Fn(&str) -> String) -> Value {
             json!((connect.unwrap_or_default() + tls.unwrap_or_default()).as_secs_f64() * 1000.0)
         }
     };
-    let url = redact(&exchange.url);
+    let url = redactor.url(&exchange.url);
     let mut entry = json!({
         "startedDateTime": exchange.started.to_rfc3339(),
         "time": exchange.elapsed.as_secs_f64() * 1000.0,
         "request": {
             "method": exchange.method, "url": url, "httpVersion": "",
-            "headers": headers(&exchange.request_headers, redact),
+            "headers": headers(&exchange.request_headers, redactor),
             "queryString": query(&url), "cookies": [], "headersSize": -1, "bodySize": -1,
         },
-        "response": response(exchange, redact),
+        "response": response(exchange, redactor),
         "cache": {},
         "timings": {
             "blocked": -1, "dns": millis(Phase::Resolve), "connect": connect,
@@ -57,7 +54,7 @@ fn entry(exchange: &PageExchange, redact: &dyn Fn(&str) -> String) -> Value {
     entry
 }
 
-fn response(exchange: &PageExchange, redact: &dyn Fn(&str) -> String) -> Value {
+fn response(exchange: &PageExchange, redactor: &Redactor) -> Value {
     let Some(response) = &exchange.response else {
         return json!({
             "status": 0, "statusText": "", "httpVersion": "", "headers": [], "cookies": [],
@@ -68,18 +65,17 @@ fn response(exchange: &PageExchange, redact: &dyn Fn(&str) -> String) -> Value {
     let location = response.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("location"));
     json!({
         "status": response.status, "statusText": response.reason,
-        "httpVersion": response.protocol, "headers": headers(&response.headers, redact),
-        "cookies": [], "redirectURL": location.map_or(String::new(), |(_, url)| redact(url)),
+        "httpVersion": response.protocol, "headers": headers(&response.headers, redactor),
+        "cookies": [], "redirectURL": location.map_or(String::new(), |(_, url)| redactor.url(url)),
         "content": { "size": response.wire_bytes, "mimeType": response.media_type },
         "headersSize": -1, "bodySize": response.wire_bytes, "_transferSize": response.wire_bytes,
         "_fromCache": response.is_cached,
     })
 }
 
-fn headers(headers: &[(String, String)], redact: &dyn Fn(&str) -> String) -> Vec<Value> {
+fn headers(headers: &[(String, String)], redactor: &Redactor) -> Vec<Value> {
     let shown = |(name, value): &(String, String)| {
-        let is_credential = CREDENTIALS.contains(&name.to_ascii_lowercase().as_str());
-        let value = if is_credential { "***".to_owned() } else { redact(value) };
+        let value = redactor.named(name, value);
         json!({ "name": name, "value": value })
     };
     headers.iter().map(shown).collect()
@@ -94,13 +90,14 @@ fn query(url: &str) -> Vec<Value> {
 mod tests {
     use super::*;
     use crate::canary::observation::Timings;
+    use crate::canary::secret::SecretText;
     use crate::time::Timestamp;
 
     #[test]
     fn credentials_and_secrets_do_not_reach_the_archive() {
         let exchange = PageExchange {
             method: "GET".to_owned(),
-            url: "http://shop/?key=hunter2&q=lamp".to_owned(),
+            url: "http://shop/?k=hunter2&q=lamp".to_owned(),
             resource: "Document".to_owned(),
             request_headers: vec![
                 ("Cookie".to_owned(), "session=abc".to_owned()),
@@ -112,7 +109,8 @@ mod tests {
             elapsed: std::time::Duration::ZERO,
             timings: Timings::default(),
         };
-        let archive = har(&[exchange], &|text| text.replace("hunter2", "***")).to_string();
+        let redactor = Redactor::new([SecretText::new("hunter2")]);
+        let archive = har(&[exchange], &redactor).to_string();
         assert!(!archive.contains("hunter2") && !archive.contains("session=abc"), "{archive}");
         assert!(archive.contains("\"name\":\"q\",\"value\":\"lamp\""), "{archive}");
         assert!(archive.contains("net::ERR_FAILED"), "{archive}");

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::act::ActionLimit;
@@ -18,8 +19,6 @@ use crate::time::Deadline;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A network without a request for so long is idle.
 const IDLE_FOR: Duration = Duration::from_millis(500);
-/// A file to be uploaded may be so large.
-const UPLOAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Something of a page that can be looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,28 +195,24 @@ impl BrowserSession {
         self.issue_once(command, deadline).await.map(drop)
     }
 
-    /// Copies files to where the browser's user can read them, and lists them as a file field
+    /// Writes files to where the browser's user can read them, and lists them as a file field
     /// takes them.
-    pub(super) async fn lend_files(&self, files: &[&Path]) -> Result<String, PageFault> {
-        let unfit = |problem: String| PageFault::unfit(problem, Verdict::Canary);
+    pub(super) async fn lend_files(&self, files: &[(String, Bytes)]) -> Result<String, PageFault> {
+        let unfit = |problem: &str| PageFault::unfit(problem, Verdict::Canary);
         let Some(home) = self.lease.home() else {
-            return Err(unfit("files cannot be uploaded through a remote end".to_owned()));
+            return Err(unfit("files cannot be uploaded through a remote end"));
         };
-        let folder = home.join(format!("upload-{:08x}", fastrand::u32(..)));
-        let unreadable = |file: &Path, fault: std::io::Error| {
-            unfit(format!("cannot read {} for upload: {fault}", file.display()))
+        let failed = |fault: std::io::Error| {
+            PageFault::unfit(format!("cannot lend files to the browser: {fault}"), Verdict::Runner)
         };
-        tokio::fs::create_dir(&folder).await.map_err(|fault| unreadable(&folder, fault))?;
         let mut copies = Vec::new();
-        for file in files {
-            let found = tokio::fs::metadata(file).await.map_err(|fault| unreadable(file, fault))?;
-            if found.len() > UPLOAD_BYTES_MAX {
-                return Err(unfit(format!("{} is too large to upload", file.display())));
-            }
-            let name = file.file_name().ok_or_else(|| unfit("a file has no name".to_owned()))?;
+        for (name, content) in files {
+            // Each in a folder of its own: the page sees the name, and two may be alike.
+            let folder = home.join(format!("upload-{:016x}", fastrand::u64(..)));
+            let name = Path::new(name).file_name().ok_or_else(|| unfit("a file has no name"))?;
             let copy = folder.join(name);
-            let content = tokio::fs::read(file).await.map_err(|fault| unreadable(file, fault))?;
-            tokio::fs::write(&copy, content).await.map_err(|fault| unreadable(file, fault))?;
+            tokio::fs::create_dir(&folder).await.map_err(failed)?;
+            tokio::fs::write(&copy, content).await.map_err(failed)?;
             copies.push(copy.display().to_string());
         }
         Ok(copies.join("\n"))

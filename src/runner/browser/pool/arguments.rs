@@ -1,5 +1,6 @@
 //! What browsers are started with, and what every page is set to.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -17,6 +18,25 @@ const BROWSERS: [&str; 5] = [
     "google-chrome-stable",
     "google-chrome",
 ];
+
+/// Metadata services of AWS, Azure, Google and Alibaba.
+///
+/// Differs: only these names and literal addresses are shut; a name of another kind that resolves
+/// to one of them is the business of an egress proxy.
+const METADATA: [&str; 8] = [
+    "169.254.169.254",
+    "169.254.170.2",
+    "[fd00:ec2::254]",
+    "168.63.129.16",
+    "100.100.100.200",
+    "metadata.google.internal",
+    "metadata.goog",
+    "instance-data.ec2.internal",
+];
+
+fn unresolved(host: &str) -> String {
+    format!("MAP {host} ^NOTFOUND")
+}
 
 /// What a visitor's window is like. The same settings on the same browser give the same picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,8 +79,9 @@ pub(super) enum Sandbox {
 pub(super) fn capabilities(
     settings: &BrowserSettings,
     sandbox: Sandbox,
+    proxy: Option<SocketAddr>,
 ) -> Result<Map<String, Value>, BrowserError> {
-    let mut arguments = arguments(settings);
+    let mut arguments = arguments(settings, proxy);
     if sandbox == Sandbox::Off {
         arguments.push("--no-sandbox".to_owned());
     }
@@ -84,7 +105,8 @@ pub(super) fn attaching_capabilities(debugger: &str) -> Map<String, Value> {
 pub(super) fn remote_capabilities(settings: &BrowserSettings) -> Map<String, Value> {
     let mut capabilities = session_capabilities();
     capabilities.insert("webSocketUrl".to_owned(), Value::Bool(true));
-    capabilities.insert("goog:chromeOptions".to_owned(), json!({ "args": arguments(settings) }));
+    capabilities
+        .insert("goog:chromeOptions".to_owned(), json!({ "args": arguments(settings, None) }));
     capabilities
 }
 
@@ -113,7 +135,7 @@ fn find_browser(settings: &BrowserSettings) -> Result<PathBuf, BrowserError> {
         .ok_or_else(|| BrowserError::NoBrowser { names, search_path: settings.search_path.clone() })
 }
 
-fn arguments(settings: &BrowserSettings) -> Vec<String> {
+fn arguments(settings: &BrowserSettings, proxy: Option<SocketAddr>) -> Vec<String> {
     let mut arguments: Vec<String> = [
         "--headless=new",
         // The same picture every time.
@@ -153,7 +175,9 @@ fn arguments(settings: &BrowserSettings) -> Vec<String> {
     if !shared_memory_suffices() {
         arguments.push("--disable-dev-shm-usage".to_owned());
     }
-    if let Some(proxy) = &settings.proxy {
+    // Addresses that hand out the machine's own credentials; a page has no business there.
+    arguments.push(format!("--host-resolver-rules={}", METADATA.map(unresolved).join(",")));
+    if let Some(proxy) = proxy {
         arguments.push(format!("--proxy-server={proxy}"));
         // Loopback too: an egress policy that can be walked around is none.
         arguments.push("--proxy-bypass-list=<-loopback>".to_owned());
@@ -178,16 +202,17 @@ mod tests {
     fn the_sandbox_is_on_unless_it_is_turned_off() {
         let settings =
             BrowserSettings { browser: Some("/bin/sh".into()), ..BrowserSettings::default() };
-        let text = |sandbox| Value::Object(capabilities(&settings, sandbox).unwrap()).to_string();
+        let text =
+            |sandbox| Value::Object(capabilities(&settings, sandbox, None).unwrap()).to_string();
         assert!(!text(Sandbox::On).contains("--no-sandbox"));
         assert!(text(Sandbox::Off).contains("--no-sandbox"));
     }
 
     #[test]
     fn a_proxy_is_not_bypassed_for_loopback() {
-        let settings =
-            BrowserSettings { proxy: Some("127.0.0.1:1".into()), ..BrowserSettings::default() };
-        assert!(arguments(&settings).contains(&"--proxy-bypass-list=<-loopback>".to_owned()));
+        let proxy = Some(SocketAddr::from(([127, 0, 0, 1], 1)));
+        let arguments = arguments(&BrowserSettings::default(), proxy);
+        assert!(arguments.contains(&"--proxy-bypass-list=<-loopback>".to_owned()));
     }
 
     #[test]
@@ -197,7 +222,7 @@ mod tests {
             search_path: "/nowhere".to_owned(),
             ..BrowserSettings::default()
         };
-        let fault = capabilities(&settings, Sandbox::On).unwrap_err();
+        let fault = capabilities(&settings, Sandbox::On, None).unwrap_err();
         assert_eq!(fault.to_string(), "no browser: looked for netscape in /nowhere");
     }
 }

@@ -1,5 +1,6 @@
 //! One browser: a driver, a Chromium, and the sessions into it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -70,12 +71,12 @@ impl Browser {
     /// Starts a driver and, through it, a browser.
     pub(super) async fn start(
         settings: &BrowserSettings,
-        sandbox: Sandbox,
+        (sandbox, proxy): (Sandbox, Option<SocketAddr>),
         deadline: Deadline,
         ground: (&dyn Clock, &TaskGroup),
     ) -> Result<Self, BrowserError> {
         let (clock, tasks) = ground;
-        let capabilities = capabilities(settings, sandbox)?;
+        let capabilities = capabilities(settings, sandbox, proxy)?;
         let driver = Driver::start(settings, deadline, tasks).await?;
         let session = WebDriver::open(driver.endpoint(), &capabilities, deadline)
             .await

@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use super::browser::{Browser, Context, Lane};
 use super::warm::Shared;
 use crate::runner::browser::error::BrowserError;
-use crate::runner::browser::protocol::{Bidi, BidiEvent, WebDriver};
+use crate::runner::browser::protocol::{Bidi, BidiError, BidiEvent, Command, WebDriver};
 use crate::time::{Clock, Deadline};
 
 /// How long a browser gets to close what a run has left open before it is given up.
@@ -143,25 +143,20 @@ async fn close(shared: &Arc<Shared>, place: Place, is_poisoned: bool) {
             if is_poisoned && lane.is_first {
                 browser.retire("its first session hangs");
             }
-            let closing = async {
-                if !browser.is_retired() {
-                    browser.prepare(grace).await?;
-                }
-                browser.close_context(&context, grace).await
-            };
-            if let Err(fault) = closing.await {
+            if let Err(fault) = clear(&browser, &context, grace).await {
                 tracing::debug!(%fault, "browser is given up");
                 browser.retire("it did not close a page");
             }
-            let lane = if is_poisoned {
-                if !lane.is_first {
-                    let closer = lane.session.closer();
-                    drop(lane);
-                    closer.close(&*shared.clock, CLOSE_GRACE).await;
+            // A run that was dropped in the middle of a command may have left it to be answered.
+            let is_fit = !is_poisoned
+                && !browser.is_retired()
+                && lane.session.issue(Command::get("timeouts"), grace).await.is_ok();
+            let lane = match is_fit {
+                true => Some(lane),
+                false => {
+                    discard(shared, &browser, lane).await;
+                    None
                 }
-                None
-            } else {
-                Some(lane)
             };
             browser.give_back(lane, shared.clock.monotonic());
             shared.end_spent().await;
@@ -172,4 +167,23 @@ async fn close(shared: &Arc<Shared>, place: Place, is_poisoned: bool) {
             drop((session, bidi));
         }
     }
+}
+
+/// Closes what a run has left, and makes a fresh place for the next one.
+async fn clear(browser: &Browser, context: &Context, grace: Deadline) -> Result<(), BidiError> {
+    if !browser.is_retired() {
+        // ORDER: the next tab before the last one is closed: a session ends with its last tab.
+        browser.prepare(grace).await?;
+    }
+    browser.close_context(context, grace).await
+}
+
+async fn discard(shared: &Arc<Shared>, browser: &Browser, lane: Lane) {
+    if lane.is_first {
+        browser.retire("its first session is unfit");
+        return;
+    }
+    let closer = lane.session.closer();
+    drop(lane);
+    closer.close(&*shared.clock, CLOSE_GRACE).await;
 }

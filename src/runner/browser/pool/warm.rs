@@ -1,18 +1,21 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::{PageSettings, Sandbox, remote_capabilities};
 use super::browser::{Browser, EVENTS};
 use super::lease::{Lease, Place};
+use crate::runner::browser::egress;
 use crate::runner::browser::error::BrowserError;
 use crate::runner::browser::page::BrowserSession;
 use crate::runner::browser::protocol::{Bidi, WebDriver, WebDriverFault};
 use crate::runner::browser::settings::{BrowserSettings, SandboxPolicy};
+use crate::runner::policy::Trust;
 use crate::task::TaskGroup;
 use crate::time::{Clock, Deadline};
 
@@ -23,12 +26,17 @@ const IDLE_MAX: Duration = Duration::from_secs(300);
 /// Starting a browser takes one or two seconds; on a machine that is busy, several times that.
 const START_TIMEOUT: Duration = Duration::from_secs(45);
 
+/// Browsers that are tried for one session.
+const TRIES_MAX: usize = 2;
+
 /// Gives each run a fresh place in a warm browser. Cloning gives another handle to the same pool.
 ///
 /// Browsers live until the pool's task group is shut down, and not beyond our process.
 #[derive(Clone, Debug)]
 pub struct BrowserPool {
     shared: Arc<Shared>,
+    /// Its shutdown waits for the keeper, and so for the end of all browsers.
+    owner: TaskGroup,
 }
 
 #[derive(Debug)]
@@ -41,6 +49,9 @@ pub(super) struct Shared {
     starting: Semaphore,
     browsers: Mutex<Vec<Arc<Browser>>>,
     sandbox_warning: Mutex<Option<String>>,
+    proxy: OnceCell<SocketAddr>,
+    /// Begun with the first session: a pool that nobody asks costs nothing.
+    keeper: Once,
 }
 
 /// How a pool stands.
@@ -55,20 +66,20 @@ pub struct PoolStatus {
 }
 
 impl BrowserPool {
-    /// A pool without browsers; the first run starts the first one.
+    /// A pool without browsers; the first run starts the first one. Needs no runtime yet.
     pub fn new(settings: BrowserSettings, clock: Arc<dyn Clock>, tasks: &TaskGroup) -> Self {
         let shared = Arc::new(Shared {
             places: Arc::new(Semaphore::new(settings.sessions_max)),
             starting: Semaphore::new(1),
             browsers: Mutex::default(),
             sandbox_warning: Mutex::default(),
+            proxy: OnceCell::new(),
+            keeper: Once::new(),
             tasks: tasks.child(),
             settings,
             clock,
         });
-        let keeper = Arc::clone(&shared);
-        tasks.spawn("browser-keeper", move |stop| keep(keeper, stop));
-        Self { shared }
+        Self { shared, owner: tasks.clone() }
     }
 
     /// A fresh, isolated place for one run: no cookies, no storage, nothing of any other run.
@@ -81,19 +92,35 @@ impl BrowserPool {
         deadline: Deadline,
     ) -> Result<BrowserSession, BrowserError> {
         let shared = &self.shared;
+        shared.keeper.call_once(|| {
+            let keeper = Arc::clone(shared);
+            self.owner.spawn("browser-keeper", move |stop| keep(keeper, stop));
+        });
         let asked = shared.clock.monotonic();
         let busy = || BrowserError::Busy { waited: shared.clock.monotonic().since(asked) };
-        let permit = deadline
-            .bound(Arc::clone(&shared.places).acquire_owned())
-            .await
-            .map_err(|_| busy())?
-            .map_err(|_| BrowserError::Stopped)?;
-        let place = match &shared.settings.remote {
-            Some(remote) => self.remote_place(remote.clone(), deadline).await?,
-            None => self.local_place(deadline, busy).await?,
-        };
-        let lease = Lease::new(Arc::clone(shared), permit, place);
-        BrowserSession::prepare(lease, page.clone(), deadline).await
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let permit = deadline
+                .bound(Arc::clone(&shared.places).acquire_owned())
+                .await
+                .map_err(|_| busy())?
+                .map_err(|_| BrowserError::Stopped)?;
+            let place = match &shared.settings.remote {
+                // A remote browser cannot be made to go through a proxy of ours.
+                Some(_) if shared.settings.policy.trust() != Trust::Full => {
+                    return Err(BrowserError::Untrusted);
+                }
+                Some(remote) => self.remote_place(remote.clone(), deadline).await?,
+                None => self.local_place(deadline, busy).await?,
+            };
+            let lease = Lease::new(Arc::clone(shared), permit, place);
+            match BrowserSession::prepare(lease, page.clone(), deadline).await {
+                // A browser that died while it was idle shows it now; another takes its place.
+                Err(BrowserError::Session(_)) if tries < TRIES_MAX => {}
+                prepared => return prepared,
+            }
+        }
     }
 
     /// How the pool stands.
@@ -180,13 +207,15 @@ impl Shared {
         self.await_memory(deadline).await?;
         let deadline = deadline.tightened(&*self.clock, START_TIMEOUT);
         let ground = (&*self.clock, &self.tasks);
-        let starting = Browser::start(&self.settings, Sandbox::On, deadline, ground);
+        let proxy = self.proxy().await?;
+        let starting = Browser::start(&self.settings, (Sandbox::On, proxy), deadline, ground);
         let browser = match Box::pin(starting).await {
             Err(BrowserError::Session(refusal))
                 if refusal.fault() == Some(WebDriverFault::SessionNotCreated)
                     && self.settings.sandbox == SandboxPolicy::Preferred =>
             {
-                let starting = Browser::start(&self.settings, Sandbox::Off, deadline, ground);
+                let how = (Sandbox::Off, proxy);
+                let starting = Browser::start(&self.settings, how, deadline, ground);
                 let browser = Box::pin(starting).await?;
                 self.warn_of_no_sandbox(refusal.message());
                 browser
@@ -198,6 +227,20 @@ impl Shared {
         browser.take_place(&self.settings, self.clock.monotonic());
         self.browsers().push(Arc::clone(&browser));
         Ok(browser)
+    }
+
+    /// The way out for browsers of canaries that are not trusted, begun with the first of them.
+    async fn proxy(&self) -> Result<Option<SocketAddr>, BrowserError> {
+        if self.settings.policy.trust() == Trust::Full {
+            return Ok(None);
+        }
+        let listening = egress::listen(self.settings.policy.clone(), &self.tasks);
+        self.proxy
+            .get_or_try_init(|| listening)
+            .await
+            .copied()
+            .map(Some)
+            .map_err(BrowserError::Egress)
     }
 
     fn warn_of_no_sandbox(&self, reason: &str) {

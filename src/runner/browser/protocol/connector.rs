@@ -15,7 +15,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tower::Service;
 
 /// One answer may be so long: a picture of a long page in base64, with room to spare.
-const ANSWER_BYTES_MAX: usize = 96 * 1024 * 1024;
+const ANSWER_BYTES_MAX: usize = 48 * 1024 * 1024;
 
 #[derive(Debug, Error)]
 enum ConnectFault {

@@ -133,9 +133,16 @@ impl WebDriverError {
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::TimedOut { .. } | Self::Broken { .. } => true,
-            Self::Refused { fault, .. } => {
-                matches!(fault, WebDriverFault::InvalidSessionId | WebDriverFault::NoSuchWindow)
-            }
+            Self::Refused { fault, message, .. } => match fault {
+                WebDriverFault::InvalidSessionId | WebDriverFault::NoSuchWindow => true,
+                // Chromium's driver has no code of its own for these.
+                WebDriverFault::Unknown => {
+                    ["tab crashed", "session deleted", "disconnected", "chrome not reachable"]
+                        .iter()
+                        .any(|words| message.contains(words))
+                }
+                _ => false,
+            },
         }
     }
 
@@ -287,6 +294,11 @@ impl WebDriver {
         capabilities: &Map<String, Value>,
         deadline: Deadline,
     ) -> Result<Self, WebDriverError> {
+        let mut endpoint = endpoint.clone();
+        if !endpoint.path().ends_with('/') {
+            // Paths of commands are joined to it, which would replace its last part.
+            endpoint.set_path(&format!("{}/", endpoint.path()));
+        }
         let cut = CancellationToken::new();
         let guard = cut.clone().drop_guard();
         let opening = fantoccini::Client::with_capabilities_and_connector(
@@ -299,10 +311,15 @@ impl WebDriver {
             .await
             .map_err(|_| WebDriverError::TimedOut { command: "new session".to_owned() })?
             .map_err(WebDriverError::from_new_session)?;
+        // Ending the session is the closer's business; a client that is dropped would end it too.
+        let kept = deadline.bound(client.persist()).await;
+        let command = || "new session".to_owned();
+        kept.map_err(|_| WebDriverError::TimedOut { command: command() })?
+            .map_err(|error| WebDriverError::from_command(&command(), error))?;
         let answer = client.session_creation_response();
         let session = answer.map(|answer| answer.session_id().to_owned()).unwrap_or_default();
         let capabilities = client.capabilities().cloned().unwrap_or_default();
-        Ok(Self { client, endpoint: endpoint.clone(), session, capabilities, _cut: guard })
+        Ok(Self { client, endpoint, session, capabilities, _cut: guard })
     }
 
     /// What the driver says of the session.

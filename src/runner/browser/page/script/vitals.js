@@ -23,7 +23,14 @@ function layoutShift(entries) {
   return worst;
 }
 
+const hasPainted = () =>
+  performance.getEntriesByType("paint").some((paint) => paint.name === "first-contentful-paint");
+
 async function vitals() {
+  // A page that has only just loaded is about to be painted for the first time.
+  for (let wait = 0; wait < 10 && !hasPainted() && document.body && document.body.innerText; wait++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
   const [paints, largest, shifts, tasks, events] = await Promise.all([
     past("paint"), past("largest-contentful-paint"), past("layout-shift"), past("longtask"),
     past("event", { durationThreshold: 16 }),
