@@ -297,6 +297,7 @@ impl Evaluator {
         let Some(known) = known else {
             return Err(AlarmCallError::NoSuchAlarm { name: forced.name });
         };
+        self.forced.insert(key.clone());
         let state = &known.condition.state;
         let texts = || (forced.reason.clone(), forced.reason_data.clone());
         if let Some(transition) = state.transition(forced.value, now, texts) {

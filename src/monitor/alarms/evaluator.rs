@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub(in crate::monitor) struct Evaluator {
     pub(super) announcer: Announcer,
     pub(super) outbox: mpsc::Sender<NewRow>,
     pub(super) started: Timestamp,
+    /// Alarms whose state was set by hand since their last boundary; new data leaves them alone.
+    pub(super) forced: BTreeSet<AlarmKey>,
 }
 
 /// Alarms are looked at on boundaries of this width; the finest cadence.
@@ -99,6 +101,9 @@ impl Evaluator {
         };
         let mut subjects = self.book().due_at(boundary);
         subjects.retain(is_due);
+        for subject in &subjects {
+            self.forced.remove(&(subject.scope.clone(), Arc::clone(&subject.alarm.name)));
+        }
         self.evaluate(subjects, boundary).await;
         let due = self.book().suppressions_due(boundary);
         if !due.is_empty() {
@@ -113,13 +118,18 @@ impl Evaluator {
     }
 
     async fn look_at_fresh_data(&mut self, now: Timestamp) {
-        let subjects = {
+        let mut subjects = {
             let book = self.book();
             if book.len() > FRESH_ALARMS_MAX {
                 return;
             }
             book.subjects(|alarm| alarm.origin == AlarmOrigin::Api)
         };
+        // COMPAT: a state set by hand stays until the alarm's own next evaluation, as in AWS.
+        subjects.retain(|subject| {
+            let key = (subject.scope.clone(), Arc::clone(&subject.alarm.name));
+            !self.forced.contains(&key)
+        });
         self.evaluate(subjects, now).await;
     }
 

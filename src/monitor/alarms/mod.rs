@@ -11,7 +11,7 @@ mod evaluator;
 mod pass;
 mod window;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{mpsc, oneshot};
@@ -73,6 +73,7 @@ impl AlarmHandle {
             book: Arc::clone(&book),
             announcer,
             outbox: parts.outbox,
+            forced: BTreeSet::new(),
         };
         tasks.spawn("alarms", |stop| evaluator.run(obeyed, stop));
         Ok(Self { book, commands })
