@@ -175,6 +175,7 @@ impl From<AppendError> for ApiError {
             }
             AppendError::ReadOnly => fault::UNAVAILABLE.because(message).after(READ_ONLY_WAIT),
             AppendError::TooLarge { .. } => fault::TOO_LARGE.because(message),
+            AppendError::TooManySeries { .. } => fault::LIMIT_EXCEEDED.because(message),
             AppendError::Conflict { .. }
             | AppendError::Missing { .. }
             | AppendError::Body { .. } => fault::INTERNAL.because(message),

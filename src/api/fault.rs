@@ -13,6 +13,9 @@ pub(super) const VALIDATION: Fault = Fault::coded("ValidationException", "Valida
 /// More bytes than the operation takes.
 pub(super) const TOO_LARGE: Fault =
     Fault::coded("RequestEntityTooLargeException", "RequestEntityTooLarge", 413);
+/// There are as many of something as there may be.
+pub(super) const LIMIT_EXCEEDED: Fault =
+    Fault::coded("LimitExceededException", "LimitExceeded", 400);
 /// The store takes nothing now.
 pub(super) const UNAVAILABLE: Fault =
     Fault::coded("ServiceUnavailableException", "ServiceUnavailable", 503);

@@ -84,6 +84,12 @@ pub enum AppendError {
         /// The largest.
         bytes_max: usize,
     },
+    /// It names metrics that are new, and there are as many as there may be.
+    #[error("store has {series_max} metrics, the most it may have")]
+    TooManySeries {
+        /// How many metrics there may be.
+        series_max: usize,
+    },
     /// What was to be made exists.
     #[error("{kind} {name} exists")]
     Conflict {

@@ -177,6 +177,10 @@ impl Store {
         if has_nothing && record.batch.is_empty() && record.batch.id.is_none() {
             return Ok(*self.shared.visible.borrow());
         }
+        if self.has_too_much_unflushed() {
+            add(&counting.batches_throttled, 1);
+            return Err(AppendError::Busy);
+        }
         let (record, encoded) = encode(record).await?;
         let bytes = encoded.len();
         if bytes > APPEND_BYTES_MAX {
@@ -197,6 +201,17 @@ impl Store {
             Err(mpsc::error::TrySendError::Full(_)) => Err(busy()),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(AppendError::Stopped),
         }
+    }
+
+    /// Whether recent data grows faster than it is flushed.
+    ///
+    /// BOUND: callers wait, memory does not grow; it ends as soon as a flush is through.
+    fn has_too_much_unflushed(&self) -> bool {
+        const FLUSHES_BEHIND: u64 = 4;
+        let policy = &self.shared.settings.flush;
+        let recent = self.shared.view().active;
+        recent.bytes() > policy.bytes_max.saturating_mul(FLUSHES_BEHIND)
+            || recent.samples() > policy.samples_max.saturating_mul(FLUSHES_BEHIND)
     }
 
     /// Asks the writer thread and waits for its answer.

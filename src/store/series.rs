@@ -1,9 +1,9 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::telemetry::{MetricId, Scope};
+use crate::telemetry::{MetricId, Scope, TelemetryBatch};
 use crate::time::Timestamp;
 
 /// One metric of a scope, and when it was last heard of.
@@ -83,6 +83,30 @@ impl SeriesIndex {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let new = || Arc::new(SeriesEntry::new(Timestamp::MIN, Timestamp::MIN));
         Arc::clone(entries.entry(key.clone()).or_insert_with(new))
+    }
+
+    /// Whether `batch` can be taken with at most `series_max` metrics in all.
+    pub(super) fn has_room_for(&self, batch: &TelemetryBatch, series_max: usize) -> bool {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let data: usize = batch.metrics.iter().map(|metrics| metrics.data.len()).sum();
+        if entries.len() + data <= series_max {
+            return true;
+        }
+        let mut fresh = HashSet::new();
+        for metrics in &batch.metrics {
+            for datum in &metrics.data {
+                let id = MetricId {
+                    namespace: Arc::clone(&metrics.namespace),
+                    metric_name: Arc::clone(&datum.metric_name),
+                    dimensions: datum.dimensions.clone(),
+                };
+                let key = (batch.scope.clone(), id);
+                if !entries.contains_key(&key) {
+                    fresh.insert(key);
+                }
+            }
+        }
+        fresh.is_empty() || entries.len() + fresh.len() <= series_max
     }
 
     /// Takes what the catalog knew.

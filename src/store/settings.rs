@@ -27,6 +27,8 @@ pub struct StoreSettings {
     /// Below this many free bytes the store only reads and deletes. `None`: the larger of 256 MiB
     /// and 2 % of the disk.
     pub free_bytes_min: Option<u64>,
+    /// How many metrics there may be; a batch that would add more is refused.
+    pub series_max: usize,
     /// Bytes of metric chunks that stay in memory after they were flushed.
     pub resident_bytes_max: u64,
     /// Where a test may stop the process.
@@ -42,6 +44,7 @@ impl StoreSettings {
             retention: Retention::default(),
             flush: FlushPolicy::default(),
             free_bytes_min: None,
+            series_max: 1_000_000,
             resident_bytes_max: 64 * 1024 * 1024,
             crash_points: CrashPoints::default(),
         }

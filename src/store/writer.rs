@@ -191,6 +191,12 @@ impl Writer {
                 return Ok(());
             }
         }
+        let series_max = self.shared.settings.series_max;
+        if !self.shared.series.has_room_for(&record.batch, series_max) {
+            add(&self.shared.counting.batches_rejected, 1);
+            drop(answer.send(Err(AppendError::TooManySeries { series_max })));
+            return Ok(());
+        }
         if !record.logs.is_empty() || record.resources.iter().any(|c| c.condition().is_some()) {
             // Conditions are judged against what every earlier append left.
             self.commit(group)?;

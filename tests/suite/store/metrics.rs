@@ -140,3 +140,38 @@ async fn metrics_are_listed_by_filter_in_pages_also_after_a_restart() {
     let rest = store.store.metrics().list(&scope(), &none, first.last(), 2);
     assert_eq!([first, rest].concat(), list(&none));
 }
+
+#[tokio::test]
+async fn new_metrics_are_refused_at_the_limit_and_known_ones_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings =
+        coalmine::store::StoreSettings { series_max: 2, ..super::support::settings(folder.path()) };
+    let tasks = coalmine::task::TaskGroup::new();
+    let clock = std::sync::Arc::new(coalmine::time::SystemClock);
+    let store = coalmine::store::Store::open(settings, clock, &tasks).await.unwrap();
+    let batch = |names: &[&str]| metrics(names.iter().map(|n| datum(n, NOON, 1.0)).collect());
+    store.append(batch(&["A", "B"])).await.unwrap();
+    let error = store.append(batch(&["A", "C"])).await.unwrap_err();
+    assert_eq!(error, coalmine::store::AppendError::TooManySeries { series_max: 2 });
+    store.append(batch(&["B", "A", "B"])).await.unwrap();
+    assert_eq!(store.metrics().list(&scope(), &MetricFilter::default(), None, 9).len(), 2);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn callers_wait_when_data_comes_faster_than_it_is_flushed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = super::support::settings(folder.path());
+    settings.flush.samples_max = 10;
+    let tasks = coalmine::task::TaskGroup::new();
+    let clock = std::sync::Arc::new(coalmine::time::SystemClock);
+    let store = coalmine::store::Store::open(settings, clock, &tasks).await.unwrap();
+    let batch = || metrics((0..50).map(|n| datum("A", second(n * 60), 1.0)).collect());
+    store.append(batch()).await.unwrap();
+    let error = store.append(batch()).await.unwrap_err();
+    assert_eq!(error, coalmine::store::AppendError::Busy);
+    store.flush().await.unwrap();
+    store.append(batch()).await.unwrap();
+    assert_eq!(store.counters().batches_throttled, 1);
+    store.close().await.unwrap();
+}
