@@ -32,7 +32,7 @@ fn encode(picture: &RgbImage, filter: FilterType, with_alpha: bool) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     /// Rows are compared before they are unfiltered; the count must be that of plain pixels.
     #[test]
