@@ -16,6 +16,7 @@ use super::new::NewCommand;
 use super::run::RunCommand;
 use super::schema::SchemaCommand;
 use super::screen::{ColorChoice, MessageChoice};
+use super::serve::ServeCommand;
 
 /// Synthetic monitoring: run canaries against a site, compare its pictures, be told when it breaks
 ///
@@ -96,6 +97,7 @@ const GLOBAL: &str = "Global options";
 pub(super) enum Command {
     Run(RunCommand),
     Check(CheckCommand),
+    Serve(ServeCommand),
     Demo(DemoCommand),
     Diff(DiffCommand),
     Doctor(DoctorCommand),

@@ -9,6 +9,7 @@ use super::ExitStatus;
 use super::arguments::Invocation;
 use super::fatal::Fatal;
 use super::screen::Screen;
+use crate::config::ConfigFile;
 use crate::time::{Clock, SystemClock};
 
 /// What every command is given.
@@ -17,6 +18,8 @@ pub(super) struct Context {
     pub(super) screen: Screen,
     pub(super) environment: BTreeMap<String, String>,
     pub(super) clock: Arc<dyn Clock>,
+    /// The configuration file, where there is one.
+    pub(super) config: Option<ConfigFile>,
 }
 
 impl Context {
@@ -26,7 +29,8 @@ impl Context {
         let no_color = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
         let screen = Screen::new(common.color, common.message_format, no_color);
         start_logs(&common.log, screen.speaks_json());
-        Self { screen, environment, clock: Arc::new(SystemClock) }
+        let config = invocation.defaults.file().cloned();
+        Self { screen, environment, clock: Arc::new(SystemClock), config }
     }
 
     /// Runs `work` on a runtime of its own; whatever is left running then is abandoned.

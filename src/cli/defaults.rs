@@ -20,6 +20,7 @@ const DEFAULT_FILE: &str = "coalmine.toml";
 pub(super) struct FileDefaults {
     /// `coalmine.toml:3`, by section (empty for the top) and flag.
     places: BTreeMap<(String, String), String>,
+    file: Option<ConfigFile>,
 }
 
 impl FileDefaults {
@@ -65,7 +66,15 @@ impl FileDefaults {
                 Err(fault) => faults.push(fault),
             }
         }
-        if faults.is_empty() { Ok((command, Self { places })) } else { Err(faults) }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok((command, Self { places, file: Some(file.clone()) }))
+    }
+
+    /// The file, where there is one.
+    pub(super) const fn file(&self) -> Option<&ConfigFile> {
+        self.file.as_ref()
     }
 
     /// Where a flag of a command got its default from a file.

@@ -18,9 +18,12 @@ mod picture_files;
 mod print_config;
 mod ready;
 mod run;
+mod runner_flags;
 mod schema;
 mod screen;
+mod serve;
 mod signal;
+mod trust;
 mod values;
 
 use std::ffi::OsString;
@@ -60,6 +63,7 @@ fn execute(arguments: Vec<OsString>) -> ExitStatus {
     let ended = match &invocation.command {
         Command::Run(command) => run::execute(&context, command),
         Command::Check(command) => check::execute(&context, command),
+        Command::Serve(command) => serve::execute(&context, command),
         Command::Demo(command) => demo::execute(&context, command),
         Command::Diff(command) => diff::execute(&context, command),
         Command::Doctor(command) => doctor::execute(&context, command),

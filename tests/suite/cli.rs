@@ -16,6 +16,7 @@ fn help_texts_are_as_reviewed() {
         (&["run", "-h"], "tests/ui/cli/help-run-short.txt"),
         (&["run", "--help"], "tests/ui/cli/help-run.txt"),
         (&["schema", "--help"], "tests/ui/cli/help-schema.txt"),
+        (&["serve", "--help"], "tests/ui/cli/help-serve.txt"),
         (&["check", "--help"], "tests/ui/cli/help-check.txt"),
         (&["demo", "--help"], "tests/ui/cli/help-demo.txt"),
         (&["diff", "--help"], "tests/ui/cli/help-diff.txt"),

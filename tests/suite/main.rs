@@ -41,9 +41,13 @@ mod reference;
 #[cfg(test)]
 mod report;
 #[cfg(test)]
+mod run_command;
+#[cfg(test)]
 mod run_fixture;
 #[cfg(test)]
 mod runs;
+#[cfg(test)]
+mod serve;
 #[cfg(test)]
 mod sign_in;
 #[cfg(test)]

@@ -1,28 +1,22 @@
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use serde_json::Value;
-use url::Url;
 
 use super::artifacts::ArtifactFolder;
 use super::outputs::{self, ReportRequest};
 use super::select::Selection;
 use super::session::{Session, WhenFailed};
-use super::trust::trust;
 use crate::canary::definition::Canary;
 use crate::cli::ExitStatus;
 use crate::cli::check::{counted, read};
 use crate::cli::context::Context;
 use crate::cli::fatal::Fatal;
+use crate::cli::runner_flags::RunnerFlags;
 use crate::report::Detail;
-use crate::runner::browser::{BrowserPool, BrowserSettings};
-use crate::runner::policy::{Destination, NetworkPolicy, Trust, TrustError};
-use crate::runner::probe::NetworkSettings;
-use crate::runner::{Environment, NewPicture, PictureSettings, RunRequest, Runner, RunnerSettings};
-use crate::task::TaskGroup;
+use crate::runner::{NewPicture, RunRequest};
 
 /// Run canaries once and report how they went
 ///
@@ -61,34 +55,6 @@ pub(in crate::cli) struct RunCommand {
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable, help_heading = RUNNING)]
     set: Vec<(String, Value)>,
 
-    /// How far the canaries are trusted
-    ///
-    /// `full`: as far as you. `pr`: as a pull request from a stranger: only public addresses and
-    /// those of --allow-net are reached, no secret is shown. In the CI job of a pull request from a
-    /// fork, `pr` holds whatever this says.
-    #[arg(long, value_name = "LEVEL", default_value = "full", value_parser = trust_level)]
-    #[arg(env = "COALMINE_TRUST", hide_env_values = true, help_heading = RUNNING)]
-    trust: Trust,
-
-    /// A destination that may be reached whatever the trust; may be repeated
-    #[arg(long, value_name = "HOST[:PORT]", help_heading = RUNNING)]
-    #[arg(value_parser = str::parse::<Destination>)]
-    allow_net: Vec<Destination>,
-
-    /// The folder of approved pictures
-    #[arg(long, value_name = "DIR", default_value = "baselines", help_heading = PICTURES)]
-    #[arg(env = "COALMINE_BASELINES", hide_env_values = true)]
-    baselines: PathBuf,
-
-    /// Approve pictures that are new or differ, instead of failing
-    #[arg(long, help_heading = PICTURES)]
-    update_baselines: bool,
-
-    /// A WebDriver to use instead of a browser of our own, such as a Selenium Grid
-    #[arg(long, value_name = "URL", value_parser = str::parse::<Url>, help_heading = PICTURES)]
-    #[arg(env = "COALMINE_WEBDRIVER", hide_env_values = true)]
-    webdriver: Option<Url>,
-
     /// A report on standard output or to a file; may be repeated
     ///
     /// One of terminal, json, junit, github, tap and markdown; without any, terminal. At most one
@@ -106,11 +72,17 @@ pub(in crate::cli) struct RunCommand {
     #[arg(long, value_name = "DIR", default_value = "coalmine-artifacts")]
     #[arg(env = "COALMINE_ARTIFACTS_DIR", hide_env_values = true, help_heading = REPORTING)]
     artifacts_dir: PathBuf,
+
+    /// Approve every picture that is new or differs, instead of failing: it becomes the baseline
+    #[arg(long, help_heading = RUNNING)]
+    update_baselines: bool,
+
+    #[command(flatten)]
+    runner: RunnerFlags,
 }
 
 const SELECTION: &str = "Which canaries";
 const RUNNING: &str = "How they run";
-const PICTURES: &str = "Browser and pictures";
 const REPORTING: &str = "What is reported";
 
 const EXAMPLES: &str = "\
@@ -118,6 +90,7 @@ Examples:
   coalmine run                                  # everything in canaries/
   coalmine run canaries/checkout.yaml --verbose
   coalmine run --tag smoke --jobs 8 --fail-fast
+  coalmine run canaries/look.yaml --update-baselines
   coalmine run --set base=https://preview-123.example
   coalmine run --report terminal --report junit=target/junit.xml --report github
   coalmine run --report markdown=\"$GITHUB_STEP_SUMMARY\"";
@@ -126,10 +99,6 @@ fn variable(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
     Ok((name.to_owned(), value))
-}
-
-fn trust_level(text: &str) -> Result<Trust, String> {
-    text.parse().map_err(|error: TrustError| error.to_string())
 }
 
 pub(in crate::cli) fn execute(
@@ -152,11 +121,13 @@ pub(in crate::cli) fn execute(
     let terminal = [ReportRequest::TERMINAL];
     let requests = if command.report.is_empty() { &terminal } else { command.report.as_slice() };
     let detail = if command.verbose { Detail::Steps } else { Detail::Runs };
+    let jobs = command.jobs.map_or_else(processors, NonZeroUsize::get);
+    let new = if command.update_baselines { NewPicture::Approve } else { NewPicture::Refuse };
     let session = Session {
-        runner: runner(context, command),
+        runner: command.runner.runner(context, jobs, new),
         reports: outputs::open(requests, &context.screen, detail)?,
         artifacts: ArtifactFolder::new(command.artifacts_dir.clone()),
-        jobs: command.jobs.map_or_else(processors, NonZeroUsize::get),
+        jobs,
         when_failed: if command.fail_fast { WhenFailed::Stop } else { WhenFailed::GoOn },
         clock: Arc::clone(&context.clock),
     };
@@ -166,46 +137,6 @@ pub(in crate::cli) fn execute(
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
-}
-
-fn runner(context: &Context, command: &RunCommand) -> Runner {
-    let trust = trust(command.trust, &context.environment);
-    let policy = NetworkPolicy::new(trust, command.allow_net.clone());
-    let settings = RunnerSettings {
-        network: NetworkSettings { policy: policy.clone(), ..NetworkSettings::default() },
-        environment: Environment::new(context.environment.clone(), BTreeSet::new()),
-        pictures: PictureSettings {
-            baselines: command.baselines.clone(),
-            new: match command.update_baselines {
-                true => NewPicture::Approve,
-                false => NewPicture::Refuse,
-            },
-        },
-        ..RunnerSettings::default()
-    };
-    let browsers = BrowserPool::new(
-        browser_settings(context, command, policy.clone()),
-        Arc::clone(&context.clock),
-        &TaskGroup::new(),
-    );
-    Runner::new(settings, Arc::clone(&context.clock)).with_browsers(browsers)
-}
-
-fn browser_settings(
-    context: &Context,
-    command: &RunCommand,
-    policy: NetworkPolicy,
-) -> BrowserSettings {
-    let settings = BrowserSettings {
-        remote: command.webdriver.clone(),
-        policy,
-        sessions_max: command.jobs.map_or_else(processors, NonZeroUsize::get),
-        ..BrowserSettings::default()
-    };
-    match context.environment.get("PATH") {
-        Some(path) => BrowserSettings { search_path: path.clone(), ..settings },
-        None => settings,
-    }
 }
 
 fn requests_of(canaries: &[Arc<Canary>], set: &[(String, Value)]) -> Vec<RunRequest> {

@@ -5,6 +5,5 @@ mod command;
 mod outputs;
 mod select;
 mod session;
-mod trust;
 
 pub(super) use command::{RunCommand, execute};

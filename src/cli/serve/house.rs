@@ -1,0 +1,175 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use serde_json::{Map, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::command::{DurabilityChoice, ServeCommand};
+use super::{credentials, http};
+use crate::api::{self, Access, ApiSettings, ApiState};
+use crate::cli::ExitStatus;
+use crate::cli::context::Context;
+use crate::cli::fatal::Fatal;
+use crate::cli::ready::Ready;
+use crate::config::{self, Channels};
+use crate::monitor::{Monitor, MonitorParts, MonitorSettings};
+use crate::notify::Notifier;
+use crate::runner::{NewPicture, Runner};
+use crate::store::{Durability, Store, StoreSettings};
+use crate::task::{TaskGroup, TaskPanic};
+
+/// Everything that `serve` keeps running, in the order it was started in.
+#[derive(Debug)]
+pub(super) struct House {
+    data_dir: std::path::PathBuf,
+    store: Store,
+    store_tasks: TaskGroup,
+    runner: Runner,
+    monitor: Monitor,
+    monitor_tasks: TaskGroup,
+    api_tasks: TaskGroup,
+    router: Router,
+}
+
+/// What the flags say about who may call, and whether that suits the address.
+pub(super) fn api_settings(command: &ServeCommand) -> Result<ApiSettings, Fatal> {
+    let access = match &command.credentials {
+        Some(path) => Access::Signed(credentials::read(path)?),
+        None => Access::Anonymous,
+    };
+    let hosts = command.host.iter().cloned().collect();
+    let settings = ApiSettings { access, hosts, ..ApiSettings::default() };
+    settings.check_listener(command.listen).map_err(|exposed| {
+        Fatal::new(ExitStatus::Refused, "refused")
+            .because(&exposed)
+            .hint("give access keys with --credentials FILE, or listen on 127.0.0.1 behind a proxy")
+    })?;
+    Ok(settings)
+}
+
+impl House {
+    /// Opens the store, then starts what works on it.
+    ///
+    /// Errors: with exit status 5 when the data folder cannot be used.
+    pub(super) async fn build(
+        context: &Context,
+        command: &ServeCommand,
+        (api, address): (ApiSettings, SocketAddr),
+    ) -> Result<Self, Fatal> {
+        let notifier = Notifier::new(channels(context)?, Arc::clone(&context.clock));
+        let notifier = notifier.map_err(|error| {
+            Fatal::new(ExitStatus::OurSide, "cannot notify anybody").because(&error)
+        })?;
+        let (store_tasks, monitor_tasks, api_tasks) =
+            (TaskGroup::new(), TaskGroup::new(), TaskGroup::new());
+        let store = open_store(context, command, &store_tasks).await?;
+        let runner = command.runner.runner(context, command.jobs.get(), NewPicture::Refuse);
+        let parts = MonitorParts {
+            store: store.clone(),
+            runner: runner.clone(),
+            notifier,
+            clock: Arc::clone(&context.clock),
+        };
+        let settings = MonitorSettings {
+            canaries: command.canaries.clone(),
+            run_slots: command.jobs.get(),
+            grace: command.grace,
+            link_base: Some(format!("http://{address}").into()),
+            ..MonitorSettings::default()
+        };
+        let monitor = Monitor::start(settings, parts, &monitor_tasks).await.map_err(|error| {
+            Fatal::new(ExitStatus::DataFolder, "cannot start the monitor").because(&error)
+        })?;
+        let state = ApiState {
+            store: store.clone(),
+            monitor: monitor.handle().clone(),
+            tasks: api_tasks.clone(),
+            clock: Arc::clone(&context.clock),
+            settings: Arc::new(api),
+        };
+        let router = api::router(state);
+        let data_dir = command.data_dir.clone();
+        Ok(Self { data_dir, store, store_tasks, runner, monitor, monitor_tasks, api_tasks, router })
+    }
+
+    /// What is said once clients are answered.
+    pub(super) fn ready(&self, address: SocketAddr) -> Ready {
+        let mut extra = Map::new();
+        extra.insert("data_dir".to_owned(), json!(self.data_dir));
+        Ready { what: "coalmine", address, extra }
+    }
+
+    /// Answers clients until asked to stop or until a task has panicked, then stops in order. Gives
+    /// the panic, where there was one.
+    pub(super) async fn live(
+        self,
+        listener: TcpListener,
+        stop: CancellationToken,
+    ) -> Option<TaskPanic> {
+        let serving = http::serve(listener, self.router.clone(), stop.clone());
+        let watching = async {
+            let panic = tokio::select! {
+                panic = self.store_tasks.panicked() => panic,
+                panic = self.monitor_tasks.panicked() => panic,
+                panic = self.api_tasks.panicked() => panic,
+                () = stop.cancelled() => return None,
+            };
+            tracing::error!(task = %panic.task, "stopping, because a task panicked");
+            stop.cancel();
+            Some(panic)
+        };
+        let ((), panic) = tokio::join!(serving, watching);
+        self.stop().await;
+        panic
+    }
+
+    /// ORDER: no client is answered any more; then no run starts, and those in work end and are
+    /// kept; then browsers end and audit records are written; the store last, so that everything
+    /// above could write.
+    async fn stop(&self) {
+        const GRACE: Duration = Duration::from_secs(5);
+        self.monitor.stop().await;
+        self.runner.close().await;
+        for (part, tasks) in [
+            ("monitor", &self.monitor_tasks),
+            ("api", &self.api_tasks),
+            ("store", &self.store_tasks),
+        ] {
+            tracing::debug!(part, "stopping");
+            tasks.shutdown(GRACE).await;
+        }
+        if let Err(error) = self.store.close().await {
+            tracing::error!(%error, "the store did not close in order; it recovers at next start");
+        }
+    }
+}
+
+async fn open_store(
+    context: &Context,
+    command: &ServeCommand,
+    tasks: &TaskGroup,
+) -> Result<Store, Fatal> {
+    let durability = match command.durability {
+        DurabilityChoice::Sync => Durability::Sync,
+        DurabilityChoice::Os => Durability::Os,
+    };
+    let settings = StoreSettings { durability, ..StoreSettings::new(&command.data_dir) };
+    Store::open(settings, Arc::clone(&context.clock), tasks).await.map_err(|error| {
+        Fatal::new(ExitStatus::DataFolder, "cannot open the store").because(&error)
+    })
+}
+
+fn channels(context: &Context) -> Result<Channels, Fatal> {
+    let Some(config) = &context.config else { return Ok(Channels::new()) };
+    let environment = |name: &str| context.environment.get(name).cloned();
+    config::channels(config.source(), &environment).map_err(|faults| {
+        for fault in &faults {
+            context.screen.diagnostic(fault, config.source());
+        }
+        let message = format!("{} has channels that cannot be used", config.source().name());
+        Fatal::new(ExitStatus::Usage, message)
+    })
+}

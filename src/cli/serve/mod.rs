@@ -1,0 +1,8 @@
+//! `coalmine serve`: store, monitor and API in one process, started and stopped in order.
+
+mod command;
+mod credentials;
+mod house;
+mod http;
+
+pub(super) use command::{ServeCommand, execute};

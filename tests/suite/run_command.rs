@@ -1,0 +1,162 @@
+//! `coalmine run` against the demo shop, both started as a user starts them.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::program::{Finished, Server, coalmine};
+
+/// A shop and a folder to run canaries in.
+struct Street {
+    shop: Server,
+    folder: tempfile::TempDir,
+}
+
+impl Street {
+    fn with(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let all = [&["demo", "--listen", "0"], arguments].concat();
+        Self { shop: Server::start(coalmine(folder.path(), &all)), folder }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = coalmine(self.folder.path(), &[&["run"], arguments].concat());
+        command.env("BASE_URL", self.shop.ready_text("url")).env("SHOP_PASSWORD", "lamplight");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Finished {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        name.to_owned()
+    }
+}
+
+fn shipped(name: &str) -> String {
+    format!("{}/canaries/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn one_request(name: &str, path: &str) -> String {
+    format!(
+        "canary: {name}\nsteps:\n  - step: ask\n    \
+         http: {{ get: \"{{{{ env.BASE_URL }}}}{path}\" }}\n    expect: {{ status: 200 }}\n"
+    )
+}
+
+#[test]
+fn the_shipped_api_canary_passes_and_leaves_nothing_behind() {
+    let street = Street::with(&[]);
+    let finished = street.run(&[&shipped("shop-api.yaml"), "--report", "json"]);
+    assert_eq!(finished.code, 0, "{}{}", finished.out, finished.err);
+    let lines: Vec<Value> =
+        finished.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let sequence: Vec<u64> = lines
+        .iter()
+        .filter(|line| line["type"] == "event")
+        .map(|event| event["sequence"].as_u64().unwrap())
+        .collect();
+    assert_eq!(sequence, (0..12).collect::<Vec<u64>>(), "{}", finished.out);
+    let run = lines.iter().find(|line| line["type"] == "run").unwrap();
+    assert_eq!((&run["outcome"], &run["verdict"]), (&"passed".into(), &Value::Null));
+    assert_eq!(lines.last().unwrap()["passed"], 1);
+    assert!(!finished.out.contains("lamplight"), "{}", finished.out);
+    assert_eq!(std::fs::read_dir(street.folder.path()).unwrap().count(), 0, "a file was left");
+}
+
+#[test]
+fn a_broken_shop_fails_with_1_and_says_what_was_expected_where_and_what_next() {
+    let street = Street::with(&["--fault", "500"]);
+    let finished = street.run(&[&shipped("shop-api.yaml"), "--report", "terminal"]);
+    assert_eq!(finished.code, 1, "{}", finished.err);
+    for part in [
+        "FAIL   shop-api",
+        "step 1 api is healthy",
+        "canaries/shop-api.yaml:",
+        "expected  ",
+        "actual    500",
+        "why  the target answered, and the answer was wrong",
+        "next ask by hand: curl ",
+        "1 run: 1 failed in ",
+    ] {
+        assert!(finished.out.contains(part), "no {part:?} in\n{}", finished.out);
+    }
+}
+
+#[test]
+fn reports_keep_the_order_of_the_files_whatever_ends_first() {
+    let street = Street::with(&["--fault", "slow", "--slow-by", "300ms"]);
+    street.file("canaries/a.yaml", &one_request("slow", "/api/health"));
+    street.file("canaries/b.yaml", &one_request("quick", "/healthz"));
+    let finished = street.run(&["--jobs", "2", "--report", "tap", "--report", "junit=out/j.xml"]);
+    assert_eq!(finished.code, 0, "{}", finished.out);
+    let points: Vec<&str> = finished.out.lines().filter(|line| line.starts_with("ok")).collect();
+    assert_eq!(points, ["ok 1 - slow", "ok 2 - quick"]);
+    let junit = std::fs::read_to_string(street.folder.path().join("out/j.xml")).unwrap();
+    assert!(junit.contains("<testsuites name=\"coalmine\" tests=\"2\""), "{junit}");
+}
+
+#[test]
+fn after_a_failure_fail_fast_starts_nothing_more() {
+    let street = Street::with(&[]);
+    street.file("canaries/a.yaml", &one_request("wrong", "/nowhere"));
+    street.file("canaries/b.yaml", &one_request("right", "/api/health"));
+    let finished = street.run(&["--jobs", "1", "--fail-fast"]);
+    assert_eq!(finished.code, 1);
+    assert!(finished.out.contains("1 run: 1 failed"), "{}", finished.out);
+    let finished = street.run(&["--filter", "right"]);
+    assert_eq!((finished.code, finished.err.as_str()), (0, ""));
+    let finished = street.run(&["--filter", "nothing"]);
+    assert_eq!(finished.code, 2);
+    assert!(finished.err.contains("no canary is selected, of 2 canaries"), "{}", finished.err);
+}
+
+#[test]
+fn a_stranger_s_canary_is_refused_with_3_unless_its_host_is_allowed() {
+    let street = Street::with(&[]);
+    let file = street.file("a.yaml", &one_request("stranger", "/api/health"));
+    let refused = street.run(&[&file, "--trust", "pr", "--set", "base=x"]);
+    assert_ne!(refused.code, 0, "{}", refused.out);
+    let text = one_request("stranger", "/api/health")
+        .replace("{{ env.BASE_URL }}", street.shop.ready_text("url"));
+    let file = street.file("b.yaml", &text);
+    let refused = street.run(&[&file, "--trust", "pr"]);
+    assert_eq!(refused.code, 3, "{}", refused.out);
+    let allowed = street.run(&[&file, "--trust", "pr", "--allow-net", "127.0.0.1"]);
+    assert_eq!(allowed.code, 0, "{}", allowed.out);
+}
+
+#[test]
+fn an_interrupted_run_still_reports_and_ends_with_130() {
+    let street = Street::with(&["--fault", "slow", "--slow-by", "30s"]);
+    let file = street.file("a.yaml", &one_request("patient", "/api/health"));
+    let mut child =
+        street.command(&[&file, "--report", "json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    std::io::BufRead::read_line(&mut out, &mut first).unwrap();
+    assert!(first.contains("run-started"), "{first}");
+    let id = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(id, Signal::INT).unwrap();
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut out, &mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(rest.contains(r#""outcome":"cancelled""#), "{rest}");
+    assert!(rest.lines().last().unwrap().contains(r#""cancelled":1"#), "{rest}");
+}
+
+#[test]
+fn faults_in_canary_files_end_with_2_before_anything_is_run() {
+    let street = Street::with(&[]);
+    street.file("canaries/a.yaml", "canary: a\nstpes: []\n");
+    let finished = street.run(&[]);
+    assert_eq!((finished.code, finished.out.as_str()), (2, ""));
+    assert!(finished.err.contains("canaries/a.yaml:2:1: unknown-key"), "{}", finished.err);
+    assert!(Path::new(&street.folder.path().join("canaries/a.yaml")).exists());
+}

@@ -1,0 +1,72 @@
+//! `coalmine serve`, started as a user starts it. AWS clients are tried in tests/clients.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use crate::program::{Server, coalmine, run, run_in};
+
+fn serve(folder: &Path) -> Server {
+    Server::start(coalmine(folder, &["serve", "--listen", "0", "--data-dir", "data"]))
+}
+
+/// One request with `connection: close`; the whole answer.
+fn ask(server: &Server, method: &str, path: &str, (kind, body): (&str, &str)) -> String {
+    let address = server.ready_text("url").strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         content-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+#[test]
+fn what_was_acknowledged_is_there_after_a_kill_and_a_stop_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = "Action=PutMetricData&Version=2010-08-01&Namespace=Shop\
+               &MetricData.member.1.MetricName=Orders&MetricData.member.1.Value=7";
+    let list = "Action=ListMetrics&Version=2010-08-01&Namespace=Shop";
+    let server = serve(folder.path());
+    assert!(ask(&server, "GET", "/healthz", (FORM, "")).contains(r#"{"status":"ok""#));
+    let answer = ask(&server, "POST", "/", (FORM, put));
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    server.signal(Signal::KILL);
+    assert_eq!(server.wait(), -1);
+    let server = serve(folder.path());
+    let answer = ask(&server, "POST", "/", (FORM, list));
+    assert!(answer.contains("<MetricName>Orders</MetricName>"), "{answer}");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait(), 0);
+}
+
+#[test]
+fn a_data_folder_in_use_or_not_ours_ends_with_5_and_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = serve(folder.path());
+    let second = run_in(folder.path(), &["serve", "--listen", "0", "--data-dir", "data"]);
+    assert_eq!(second.code, 5);
+    assert!(second.err.contains("in use by another process"), "{}", second.err);
+    std::fs::create_dir(folder.path().join("other")).unwrap();
+    std::fs::write(folder.path().join("other/mine.txt"), "mine").unwrap();
+    let third = run_in(folder.path(), &["serve", "--listen", "0", "--data-dir", "other"]);
+    assert_eq!(third.code, 5, "{}", third.err);
+    assert_eq!(std::fs::read_dir(folder.path().join("other")).unwrap().count(), 1);
+}
+
+#[test]
+fn anonymous_access_from_other_machines_is_refused_with_3() {
+    let refused = run(&["serve", "--listen", "0.0.0.0:0"]);
+    assert_eq!(refused.code, 3);
+    assert!(refused.err.contains("anonymous access on 0.0.0.0:0"), "{}", refused.err);
+    assert!(refused.err.contains("--credentials"), "{}", refused.err);
+}
