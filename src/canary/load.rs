@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::definition::Canary;
 use super::{document, validate};
+
 use crate::diagnostic::{Diagnostic, SourceFile};
 
 /// A diagnostic with the file it is about: a canary may use others.

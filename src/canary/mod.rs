@@ -21,6 +21,7 @@ mod regex_limits;
 pub mod report;
 pub mod schedule;
 pub mod schema;
+pub mod script;
 pub mod secret;
 pub mod telemetry;
 pub mod template;

@@ -16,6 +16,7 @@ use thiserror::Error;
 use crate::canary::definition::Canary;
 use crate::canary::load::{Fault, ImportError, Imports, load};
 use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::runner::script;
 
 /// BOUND: a longer canary file is a mistake or an attack; it is refused unread.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -89,12 +90,12 @@ impl Library {
             }
         };
         let file = SourceFile::new(name, text);
-        if is_script(path) {
-            let diagnostic = Diagnostic::file_error("scripts", "this build runs no scripts yet");
-            return self.faults.push(Fault { file, diagnostic });
-        }
         let folder = path.parent().unwrap_or(Path::new(""));
-        match load(&file, folder, &Folder(folder)) {
+        let loaded = match is_script(path) {
+            true => script::load(&file, folder, &Folder(folder)),
+            false => load(&file, folder, &Folder(folder)),
+        };
+        match loaded {
             Ok(loaded) => {
                 self.canaries.push(Arc::new(loaded.canary));
                 self.warnings.extend(loaded.warnings);

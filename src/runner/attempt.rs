@@ -51,9 +51,9 @@ pub(super) struct AttemptEnd {
 
 /// By when the two kinds of steps must have ended.
 #[derive(Clone, Copy, Debug)]
-struct Deadlines {
-    ordinary: Deadline,
-    teardown: Deadline,
+pub(super) struct Deadlines {
+    pub(super) ordinary: Deadline,
+    pub(super) teardown: Deadline,
 }
 
 impl Attempt {
@@ -111,10 +111,7 @@ impl Attempt {
         let canary = Arc::clone(&self.run.canary);
         let steps = match &canary.body {
             CanaryBody::Steps(steps) => steps,
-            CanaryBody::Script => {
-                let message = "this build does not run Luau scripts yet";
-                return AttemptEnd::failed(fault::failure(Verdict::Runner, message), Vec::new());
-            }
+            CanaryBody::Script => return self.script().await,
         };
         let deadlines = self.deadlines(steps);
         let mut reports: Vec<StepReport> = Vec::with_capacity(steps.len());
@@ -123,12 +120,7 @@ impl Attempt {
             let report = self.step(index, step, deadlines, has_failed).await;
             reports.push(report);
         }
-        let outcome = outcome(&reports);
-        AttemptEnd {
-            report: blank(outcome, reports, None),
-            emitted: self.emitted,
-            retried_step: self.retried_step,
-        }
+        self.end(reports, None)
     }
 
     /// One step: run, skipped, or cut off by a cancelled run.
@@ -167,10 +159,27 @@ impl Attempt {
         }
     }
 
+    /// What the attempt leaves, once its steps have ended.
+    pub(super) fn end(&mut self, steps: Vec<StepReport>, failure: Option<Failure>) -> AttemptEnd {
+        let outcome = match (outcome(&steps), &failure) {
+            (RunOutcome::Passed, Some(failure)) => outcome_of(failure),
+            (outcome, _) => outcome,
+        };
+        AttemptEnd {
+            report: blank(outcome, steps, failure),
+            emitted: std::mem::take(&mut self.emitted),
+            retried_step: self.retried_step,
+        }
+    }
+
     fn deadlines(&self, steps: &[Step]) -> Deadlines {
+        self.deadlines_with(steps.iter().any(|step| step.role == StepRole::Teardown))
+    }
+
+    /// The deadlines, with time set aside when steps tear down.
+    pub(super) fn deadlines_with(&self, tears_down: bool) -> Deadlines {
         let limits = &self.run.parts.settings.limits;
         let timeout = self.run.canary.timeout.min(limits.timeout_max);
-        let tears_down = steps.iter().any(|step| step.role == StepRole::Teardown);
         let reserve = if tears_down {
             (timeout / TEARDOWN_SHARE).min(limits.teardown_max)
         } else {
@@ -207,10 +216,14 @@ fn blank(outcome: RunOutcome, steps: Vec<StepReport>, failure: Option<Failure>) 
 fn outcome(reports: &[StepReport]) -> RunOutcome {
     match reports.iter().find_map(|report| report.outcome.failure()) {
         None => RunOutcome::Passed,
-        Some(failure) => match failure.verdict {
-            Verdict::Target | Verdict::NoAnswer | Verdict::Visual => RunOutcome::Failed,
-            Verdict::Canary | Verdict::Policy | Verdict::Runner => RunOutcome::Error,
-        },
+        Some(failure) => outcome_of(failure),
+    }
+}
+
+fn outcome_of(failure: &Failure) -> RunOutcome {
+    match failure.verdict {
+        Verdict::Target | Verdict::NoAnswer | Verdict::Visual => RunOutcome::Failed,
+        Verdict::Canary | Verdict::Policy | Verdict::Runner => RunOutcome::Error,
     }
 }
 
@@ -223,7 +236,7 @@ fn skip_all(run: &RunContext) -> Vec<StepReport> {
     }
 }
 
-fn skip(run: &RunContext, index: usize, step: &Step) -> StepReport {
+pub(super) fn skip(run: &RunContext, index: usize, step: &Step) -> StepReport {
     let report = skip_report(run, index, step);
     run.events.push(RunEventKind::StepFinished(Box::new(report.clone())));
     report

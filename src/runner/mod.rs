@@ -28,6 +28,7 @@ mod redaction;
 mod request;
 mod run;
 mod scope;
+pub mod script;
 mod secrets;
 mod settings;
 mod step;

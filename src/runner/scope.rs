@@ -102,6 +102,12 @@ impl Scope {
         self.held.insert(Arc::clone(&name), Held { value, secrets: vec![name] });
     }
 
+    /// Everything that is held at the moment.
+    pub(super) fn values(&self) -> BTreeMap<Arc<str>, Value> {
+        let values = self.held.iter();
+        values.map(|(name, held)| (Arc::clone(name), held.value.clone())).collect()
+    }
+
     /// The declared secrets.
     pub(super) fn secrets(&self) -> &RunSecrets {
         &self.secrets

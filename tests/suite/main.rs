@@ -14,6 +14,8 @@ mod cli;
 mod demo;
 mod golden;
 #[cfg(test)]
+mod hostile_files;
+#[cfg(test)]
 mod hostile_http;
 #[cfg(test)]
 mod http_probe;
@@ -47,6 +49,8 @@ mod run_fixture;
 #[cfg(test)]
 mod runs;
 #[cfg(test)]
+mod scripts;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod sign_in;
@@ -56,3 +60,5 @@ mod store;
 mod target;
 #[cfg(test)]
 mod tls_target;
+#[cfg(test)]
+mod ui;

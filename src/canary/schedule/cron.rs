@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 /// fifth Monday or a 29th of February may be years away.
 const CANDIDATES_MAX: usize = 20_000;
 
-const FIELDS: [&str; 6] = ["minutes", "hours", "day of month", "month", "day of week", "year"];
+const FIELDS: [&str; 6] = ["minute", "hour", "day of month", "month", "day of week", "year"];
 
 /// The six fields of a cron expression.
 #[derive(Clone, Debug)]

@@ -169,8 +169,8 @@ fn a_wrong_expression_says_which_part_is_wrong() {
         ("rate(5 fortnights)", "fortnights", "`fortnights` is no unit of a rate"),
         ("rate(90 days)", "90 days", "a rate is at most 31 days"),
         ("cron(* * * *)", "* * * *", "a cron expression has six fields, this one has 4"),
-        ("cron(60 * * * ? *)", "60", "`60` is no minutes: 0 to 59"),
-        ("cron(0 24 * * ? *)", "24", "`24` is no hours: 0 to 23"),
+        ("cron(60 * * * ? *)", "60", "`60` is no minute: 0 to 59"),
+        ("cron(0 24 * * ? *)", "24", "`24` is no hour: 0 to 23"),
         ("cron(0 0 32 * ? *)", "32", "`32` is no day of month: 1 to 31"),
         ("cron(0 0 1 FOO ? *)", "FOO", "`FOO` is no month: 1 to 12 or JAN to DEC"),
         ("cron(0 0 ? * 8 *)", "8", "`8` is no day of week: 1 to 7 or SUN to SAT, 1 being Sunday"),
@@ -180,8 +180,8 @@ fn a_wrong_expression_says_which_part_is_wrong() {
         ("cron(0/0 * * * ? *)", "0/0", "a step of 0 goes nowhere"),
         ("cron(0 0 1W,15W * ? *)", "1W,15W", "`1W,15W` is no day of month"),
         ("cron(0 0 ? * MON#6 *)", "MON#6", "`MON#6` is no day of week"),
-        ("cron(? * * * ? *)", "?", "`?` is no minutes"),
-        ("cron(@daily * * * ? *)", "@daily", "`@daily` is no minutes"),
+        ("cron(? * * * ? *)", "?", "`?` is no minute"),
+        ("cron(@daily * * * ? *)", "@daily", "`@daily` is no minute"),
     ] {
         let fault = Schedule::parse(expression, "UTC").unwrap_err();
         assert_eq!((&expression[fault.range.clone()], &*fault.problem), (part, problem));

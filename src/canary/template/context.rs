@@ -31,6 +31,32 @@ pub trait TemplateContext {
     fn random(&self) -> u64;
 }
 
+/// A context without anything in it, for texts without templates.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoContext;
+
+impl TemplateContext for NoContext {
+    fn variable(&self, _name: &str) -> Option<Binding<'_>> {
+        None
+    }
+
+    fn environment(&self, _name: &str) -> Result<String, LookupError> {
+        Err(LookupError::Undefined)
+    }
+
+    fn secret(&self, _name: &str) -> Result<SecretText, LookupError> {
+        Err(LookupError::Undefined)
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::EPOCH
+    }
+
+    fn random(&self) -> u64 {
+        0
+    }
+}
+
 /// What a variable holds.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding<'c> {

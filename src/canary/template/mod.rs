@@ -30,7 +30,7 @@ mod text;
 mod value;
 
 pub use context::{
-    Binding, LookupError, RenderError, RenderFault, Rendered, Taint, TemplateContext,
+    Binding, LookupError, NoContext, RenderError, RenderFault, Rendered, Taint, TemplateContext,
 };
 pub use expression::{Reference, ReferenceKind};
 pub use position::Position;

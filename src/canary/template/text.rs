@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::context::{RenderError, Rendered, TemplateContext};
+use super::context::{RenderError, RenderFault, Rendered, Taint, TemplateContext};
 use super::evaluate::Evaluation;
 use super::expression::{Expression, Node, Reference};
 use super::parse;
@@ -18,6 +18,8 @@ pub struct Text {
     span: Span,
     /// Empty for a plain text.
     pieces: Arc<[Piece]>,
+    /// What a text without templates is tainted by.
+    secrets: Option<Arc<Taint>>,
 }
 
 /// A stretch of a text.
@@ -30,7 +32,14 @@ pub(super) enum Piece {
 impl Text {
     /// A text without templates: braces in it are only braces.
     pub fn plain(text: impl Into<Arc<str>>) -> Self {
-        Self { source: text.into(), span: Span::default(), pieces: Arc::new([]) }
+        let (span, pieces) = (Span::default(), Arc::new([]));
+        Self { source: text.into(), span, pieces, secrets: None }
+    }
+
+    /// A text that was rendered before, or built by a script, with the secrets in it.
+    pub fn rendered(text: Rendered<String>) -> Self {
+        let secrets = (!text.taint.is_clean()).then(|| Arc::new(text.taint));
+        Self { secrets, ..Self::plain(text.value) }
     }
 
     /// Parses the templates in `source`, which stands at `span` of its file as `written`.
@@ -38,7 +47,7 @@ impl Text {
     /// Errors: every fault of every template, at its place in the file.
     pub fn parse(source: &str, span: Span, written: &str) -> Result<Self, Vec<Diagnostic>> {
         let pieces = parse::pieces(source, span, written)?;
-        Ok(Self { source: source.into(), span, pieces: pieces.into() })
+        Ok(Self { source: source.into(), span, pieces: pieces.into(), secrets: None })
     }
 
     /// The text as its author wrote it.
@@ -51,7 +60,8 @@ impl Text {
         self.span
     }
 
-    /// The text itself, when it holds no template.
+    /// The text itself, when it holds no template. A text of a script may hold secrets all the
+    /// same: send what [`Text::render`] gives.
     pub fn as_plain(&self) -> Option<&str> {
         self.pieces.is_empty().then_some(&*self.source)
     }
@@ -75,7 +85,13 @@ impl Text {
         position: Position,
     ) -> Result<Rendered<String>, RenderError> {
         if let Some(plain) = self.as_plain() {
-            return Ok(Rendered::clean(plain.to_owned()));
+            if position == Position::Header && plain.contains(['\r', '\n', '\0']) {
+                let problem = "it holds a line break or NUL";
+                let fault = RenderFault::WrongPosition { problem };
+                return Err(RenderError { fault, span: self.span });
+            }
+            let taint = self.secrets.as_deref().cloned().unwrap_or_default();
+            return Ok(Rendered { value: plain.to_owned(), taint });
         }
         let mut evaluation = Evaluation::new(context);
         let mut out = String::with_capacity(self.source.len());

@@ -20,10 +20,12 @@ mod probe;
 mod reader;
 mod root;
 mod screenshot;
+mod script;
 mod shape;
 mod shapes;
 mod step;
 
 pub(super) use root::canary;
+pub use script::{ScriptSecrets, action, canary_of_script, page_action, predicate};
 pub(super) use shape::{Key, Kind, Shape};
 pub(super) use shapes::{CANARY, FRAGMENT, PREDICATE};

@@ -68,7 +68,11 @@ pub(super) static PAGE_ACTION: Shape = Shape {
             Either(&[Template, MapOf(&Template)]),
             "a key or chord, or locator to key: Enter, Control+A",
         ),
-        Key::optional("wait", Either(&[Duration, Kind::Shape(&WAIT)]), "wait for a condition"),
+        Key::optional(
+            "wait",
+            Either(&[Template, Kind::Shape(&WAIT)]),
+            "wait for an element or a condition",
+        ),
         Key::optional("expect", Kind::Shape(&PAGE_EXPECT), "assert on the page"),
         Key::optional(
             "screenshot",

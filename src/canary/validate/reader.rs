@@ -8,7 +8,7 @@ use super::names::Names;
 use crate::canary::document::{Entry, Node, NodeValue};
 use crate::canary::load::{Fault, Imports};
 use crate::canary::quantity;
-use crate::canary::template::{TemplateValue, Text};
+use crate::canary::template::{Rendered, Taint, TemplateValue, Text};
 use crate::diagnostic::{Diagnostic, SourceFile, Span, did_you_mean};
 
 /// Reads values out of nodes and collects what is wrong with them.
@@ -20,12 +20,24 @@ pub(super) struct Reader<'l> {
     pub(super) file: SourceFile,
     pub(super) imports: &'l dyn Imports,
     pub(super) names: Names,
+    /// Texts come from a script: braces are only braces, and this finds the secrets in them.
+    literal: Option<&'l dyn Fn(&str) -> Taint>,
     faults: Vec<Fault>,
 }
 
 impl<'l> Reader<'l> {
     pub(super) fn new(file: &SourceFile, imports: &'l dyn Imports) -> Self {
-        Self { file: file.clone(), imports, names: Names::default(), faults: Vec::new() }
+        let (names, faults) = (Names::default(), Vec::new());
+        Self { file: file.clone(), imports, names, literal: None, faults }
+    }
+
+    /// A reader of values that a script built.
+    pub(super) fn of_script(
+        file: &SourceFile,
+        imports: &'l dyn Imports,
+        secrets: &'l dyn Fn(&str) -> Taint,
+    ) -> Self {
+        Self { literal: Some(secrets), ..Self::new(file, imports) }
     }
 
     pub(super) fn push(&mut self, diagnostic: Diagnostic) {
@@ -87,6 +99,10 @@ impl<'l> Reader<'l> {
 
     /// A part of a text, `span` being the place of the whole.
     pub(super) fn template_in(&mut self, text: &str, span: Span) -> Option<Text> {
+        if let Some(secrets) = self.literal {
+            let taint = secrets(text);
+            return Some(Text::rendered(Rendered { value: text.to_owned(), taint }));
+        }
         let file = self.file.clone();
         match Text::parse(text, span, file.slice(span)) {
             Ok(text) => {
@@ -107,8 +123,12 @@ impl<'l> Reader<'l> {
     /// Any value, with templates in its texts.
     pub(super) fn value(&mut self, node: &Node) -> Option<TemplateValue> {
         match &node.value {
-            NodeValue::Text(text) if text.contains("{{") => {
-                self.template(node).map(TemplateValue::Text)
+            NodeValue::Text(text) => {
+                let is_tainted = self.literal.is_some_and(|secrets| !secrets(text).is_clean());
+                if is_tainted || (self.literal.is_none() && text.contains("{{")) {
+                    return self.template(node).map(TemplateValue::Text);
+                }
+                Some(TemplateValue::Literal(node.to_json()))
             }
             NodeValue::List(items) => {
                 let items: Vec<_> = items.iter().map(|item| self.value(item)).collect();

@@ -46,8 +46,26 @@ pub(in crate::canary) fn canary(
 
 fn read(root: &Node, folder: &Path, reader: &mut Reader<'_>) -> Option<Canary> {
     let fields = Fields::of(root, Span::point(0), &shapes::CANARY, reader)?;
+    read_fields(&fields, folder, reader, all_steps)
+}
+
+/// Everything but the steps, for a script that says it about itself.
+pub(super) fn read_head(
+    fields: &Fields<'_>,
+    folder: &Path,
+    reader: &mut Reader<'_>,
+) -> Option<Canary> {
+    read_fields(fields, folder, reader, |_, _, _| Some(Vec::new()))
+}
+
+fn read_fields(
+    fields: &Fields<'_>,
+    folder: &Path,
+    reader: &mut Reader<'_>,
+    steps_of: impl FnOnce(&Fields<'_>, &mut Imported, &mut Reader<'_>) -> Option<Vec<Step>>,
+) -> Option<Canary> {
     let name = fields.entry("canary").and_then(|entry| name(&entry.value, reader));
-    let combinations = parameters::combinations(&fields, reader);
+    let combinations = parameters::combinations(fields, reader);
     let mut secrets = Vec::new();
     if let Some(node) = fields.node("secrets") {
         secrets.extend(self::secrets(node, reader));
@@ -60,7 +78,7 @@ fn read(root: &Node, folder: &Path, reader: &mut Reader<'_>) -> Option<Canary> {
     if let Some(node) = fields.node("use") {
         import::all(node, &mut imported, reader);
     }
-    let steps = all_steps(&fields, &mut imported, reader);
+    let steps = steps_of(fields, &mut imported, reader);
     secrets.append(&mut imported.secrets);
     // Values given by `with` may use the canary's own variables, which win over theirs.
     imported.variables.retain(|theirs| variables.iter().all(|ours| ours.name != theirs.name));

@@ -32,7 +32,7 @@ pub(in crate::canary) static CANARY: Shape = shape(
             Either(&[Choice(&["skip", "queue", "cancel"]), Kind::Shape(&OVERLAP)]),
             "what happens when a run is due and the last one still runs",
         ),
-        Key::optional("tags", ListOf(&Text), "words to select canaries by"),
+        Key::optional("tags", OneOrMany(&Text), "words to select canaries by"),
         Key::optional("vars", MapOf(&Value), "variables; a null has to be given by the caller"),
         Key::optional(
             "secrets",

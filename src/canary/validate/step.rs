@@ -78,7 +78,7 @@ fn name(node: &Node, reader: &mut Reader<'_>) -> Option<Arc<str>> {
     Some(name)
 }
 
-fn action_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<Action> {
+pub(super) fn action_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<Action> {
     let node = &entry.value;
     match entry.key.as_str() {
         "http" => http::http(entry, reader).map(|action| Action::Http(Box::new(action))),
