@@ -18,14 +18,16 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// The process numbered `pid`, when it exists.
+    /// The process numbered `pid`, when it lives. One that has ended and was not waited for is
+    /// gone: a killed guard must not pass for a living one until its parent gets round to it.
     pub(super) fn find(pid: i32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The second field is the command in parentheses, which may itself hold any character.
         let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
-        let parent = fields.nth(1)?.parse().ok()?;
+        let has_ended = matches!(fields.next()?, "Z" | "X");
+        let parent = fields.next()?.parse().ok()?;
         let started = fields.nth(17)?.parse().ok()?;
-        Some(Self { pid, parent, started })
+        (!has_ended).then_some(Self { pid, parent, started })
     }
 
     /// Kills exactly this process, not one that got its number since.
