@@ -49,8 +49,8 @@ stroke-width="2"/><path d="M8 5h8l3 6H5z" fill="#134e4a"/></svg>Lantern &amp; Co
 <main>
 {main}
 </main>
-<footer>Served at <span class="clock">{clock}</span> ·
-<a href="/_faults">break this shop</a></footer>
+<footer><a href="/_faults">Break this shop</a> · served at
+<span class="clock">{clock}</span></footer>
 </body>
 </html>
 "##

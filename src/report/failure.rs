@@ -50,7 +50,10 @@ pub(super) fn told(run: &RunReport, step: Option<&StepReport>, failure: &Failure
         for picture in step.pictures.iter().filter(|picture| !picture.accepted) {
             telling.picture(picture);
         }
-        if let Some(exchange) = step.exchanges.last() {
+        // What was asked last explains an answer; it does not explain a picture.
+        if let Some(exchange) = step.exchanges.last()
+            && matches!(failure.verdict, Verdict::Target | Verdict::NoAnswer)
+        {
             telling.say(LineKind::Context, &exchange_line(exchange, &failure.message));
         }
     }
@@ -140,9 +143,12 @@ impl Telling {
     }
 
     fn picture(&mut self, picture: &PictureReport) {
-        let PictureReport { name, verdict, changed_percent, summary, artifacts, .. } = picture;
-        let head = format!("picture `{name}` is {verdict}, {changed_percent:.3} % differ: ");
-        self.say(LineKind::Context, &one_line(&format!("{head}{summary}")));
+        let PictureReport { name, summary, artifacts, .. } = picture;
+        // One picture is already the headline; of several each needs its name.
+        let told = self.lines.first().is_some_and(|line| line.text.contains(summary.as_str()));
+        if !told {
+            self.say(LineKind::Context, &one_line(&format!("picture `{name}`: {summary}")));
+        }
         if !artifacts.is_empty() {
             let files = format!("files     {}", artifacts.join(", "));
             self.say(LineKind::Context, &one_line(&files));

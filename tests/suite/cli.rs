@@ -62,7 +62,7 @@ fn every_setting_is_printed_with_its_origin() {
 
 #[test]
 fn every_kind_of_new_canary_is_free_of_faults() {
-    for kind in ["http", "browser"] {
+    for kind in ["http", "browser", "lua"] {
         let folder = tempfile::tempdir().unwrap();
         let written = run_in(folder.path(), &["new", "front", "--kind", kind]);
         let checked = run_in(folder.path(), &["check", "--deny-warnings"]);

@@ -71,6 +71,34 @@ fn the_shipped_api_canary_passes_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn every_shipped_canary_passes_and_a_red_shop_fails_by_its_pictures() {
+    let baselines = format!("{}/baselines", env!("CARGO_MANIFEST_DIR"));
+    let arguments = [&shipped(""), "--baselines", &baselines, "--report", "json"];
+    let street = Street::with(&[]);
+    let finished = street.run(&arguments);
+    assert_eq!(finished.code, 0, "{}", finished.out);
+    let red = Street::with(&["--fault", "changed-colour"]);
+    let finished = red.run(&arguments);
+    assert_eq!(finished.code, 1, "{}", finished.out);
+    let verdicts: Vec<(String, Value)> = finished
+        .out
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line["type"] == "run")
+        .map(|run| (run["canary"].as_str().unwrap().to_owned(), run["verdict"].clone()))
+        .collect();
+    let expected = [
+        ("shop-api".to_owned(), Value::Null),
+        ("shop-checkout".to_owned(), "visual".into()),
+        ("shop-prices".to_owned(), Value::Null),
+        ("shop-search".to_owned(), "visual".into()),
+    ];
+    assert_eq!(verdicts, expected, "{}", finished.out);
+    let difference = "coalmine-artifacts/shop-search/results-difference.png";
+    assert!(red.folder.path().join(difference).exists());
+}
+
+#[test]
 fn a_broken_shop_fails_with_1_and_says_what_was_expected_where_and_what_next() {
     let street = Street::with(&["--fault", "500"]);
     let finished = street.run(&[&shipped("shop-api.yaml"), "--report", "terminal"]);
