@@ -67,7 +67,7 @@ command = ["/bin/sh", "-c", "cat >>'$scratch/alarms.jsonl'; echo >>'$scratch/ala
 TOML
 "$coalmine" serve --config "$scratch/coalmine.toml" --listen 127.0.0.1:0 \
     --data-dir "$scratch/data" --canaries "$scratch/canaries" --baselines baselines \
-    >"$scratch/server.ready" &
+    >"$scratch/server.ready" 2>"$scratch/server.log" &
 server=$!
 echo "http://$(address_in "$scratch/server.ready")"
 
@@ -92,7 +92,12 @@ if ! grep -qs '"ALARM"' "$scratch/alarms.jsonl"; then
     echo "quickstart: no alarm within 90 s" >&2
     exit 1
 fi
-grep '"ALARM"' "$scratch/alarms.jsonl" | head -1
+# What the channel of coalmine.toml was told, in its main facts.
+for fact in alarm previous state reason step message; do
+    value="$(grep '"ALARM"' "$scratch/alarms.jsonl" | head -1 |
+        sed -n "s/.*\"$fact\":\"\([^\"]*\)\".*/\1/p")"
+    printf '  %-9s %s\n' "$fact" "$value"
+done
 
 set_faults "$shop_address" ""
 cat <<TEXT

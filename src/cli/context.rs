@@ -10,6 +10,7 @@ use super::arguments::Invocation;
 use super::fatal::Fatal;
 use super::screen::Screen;
 use crate::config::ConfigFile;
+use crate::diagnostic::Style;
 use crate::time::{Clock, SystemClock};
 
 /// What every command is given.
@@ -28,7 +29,7 @@ impl Context {
         let common = &invocation.common;
         let no_color = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
         let screen = Screen::new(common.color, common.message_format, no_color);
-        start_logs(&common.log, screen.speaks_json());
+        start_logs(&common.log, &screen);
         let config = invocation.defaults.file().cloned();
         Self { screen, environment, clock: Arc::new(SystemClock), config }
     }
@@ -53,8 +54,9 @@ fn environment() -> BTreeMap<String, String> {
 }
 
 /// Our own log goes to standard error. A second start in one process (tests) keeps the first.
-fn start_logs(filter: &str, as_json: bool) {
+fn start_logs(filter: &str, screen: &Screen) {
     let filter = EnvFilter::builder().parse_lossy(filter);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    drop(if as_json { log.json().try_init() } else { log.try_init() });
+    let log = log.with_ansi(screen.err().style == Style::Coloured);
+    drop(if screen.speaks_json() { log.json().try_init() } else { log.try_init() });
 }
