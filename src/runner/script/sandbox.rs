@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mlua::chunk::ChunkMode;
-use mlua::{Function, Lua, LuaOptions, StdLib, VmState};
+use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value as LuaValue, VmState};
 
 use super::SOURCE_BYTES_MAX;
 use super::failure::ScriptError;
@@ -50,6 +50,9 @@ const GLOBALS: &[&str] = &[
     "utf8",
     "xpcall",
 ];
+
+/// BOUND: of turns that one call of a native function may make: no interrupt reaches it there.
+const NATIVE_TURNS_MAX: f64 = 1_000_000.0;
 
 /// The time that a script has at the moment. Steps move it.
 #[derive(Clone, Debug)]
@@ -100,7 +103,51 @@ pub(super) fn open() -> mlua::Result<Lua> {
     for key in unwanted {
         globals.raw_set(key, mlua::Nil)?;
     }
+    bound_native_loops(&lua)?;
     Ok(lua)
+}
+
+/// Replaces the functions that turn natively as often as an argument says, however little memory
+/// that takes, by ones that refuse to.
+fn bound_native_loops(lua: &Lua) -> mlua::Result<()> {
+    let table: Table = lua.globals().get("table")?;
+    let native: Function = table.get("move")?;
+    let bounded = lua.create_function(move |_, arguments: MultiValue| {
+        ensure_few(number(&arguments, 2) - number(&arguments, 1), "table.move")?;
+        native.call::<MultiValue>(arguments)
+    })?;
+    table.set("move", bounded)?;
+    let string: Table = lua.globals().get("string")?;
+    let native: Function = string.get("rep")?;
+    let bounded = lua.create_function(move |_, arguments: MultiValue| {
+        let is_empty = arguments.front().and_then(LuaValue::as_string);
+        if is_empty.is_some_and(|text| text.as_bytes().is_empty()) {
+            ensure_few(number(&arguments, 1), "string.rep")?;
+        }
+        native.call::<MultiValue>(arguments)
+    })?;
+    string.set("rep", bounded)
+}
+
+/// A number, which the machine hands over in two forms. Texts count as numbers, too.
+#[expect(clippy::cast_precision_loss, reason = "a bound of a million is far from 2^53")]
+fn number(arguments: &MultiValue, at: usize) -> f64 {
+    match arguments.get(at) {
+        Some(LuaValue::Integer(whole)) => *whole as f64,
+        Some(LuaValue::Number(number)) => *number,
+        Some(LuaValue::String(text)) => {
+            text.to_str().ok().and_then(|text| text.trim().parse().ok()).unwrap_or(f64::NAN)
+        }
+        _ => 0.0,
+    }
+}
+
+fn ensure_few(turns: f64, name: &str) -> mlua::Result<()> {
+    // Not a number is not few.
+    if turns <= NATIVE_TURNS_MAX {
+        return Ok(());
+    }
+    Err(ScriptError::misuse(format!("{name} is asked for more than a million turns")))
 }
 
 /// Makes everything that is there by now read-only, and starts the meter.

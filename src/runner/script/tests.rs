@@ -150,6 +150,19 @@ fn bombs_end_in_time() {
         "for i = 1, 1e9 do coroutine.create(function() end) end",
         "string.rep('x', 1e9)",
         "table.move({}, 1, 1e9, 2)",
+        "table.move({}, '1', '1000000000', 2)",
+        "table.move({}, -1e15, 1e15, 2)",
+        "string.rep('', 2147483647)",
+        "('').rep('', 2147483647)",
+        "string.find(string.rep('a', 30000), string.rep('.-', 9) .. 'b')",
+        "string.split(string.rep('x', 1e7), '')",
+        "table.sort(table.create(3e6, 1))",
+        "local t = {} for i = 1, 2e5 do t[i] = i % 7 end table.sort(t)",
+        "tonumber(string.rep('1', 1e7))",
+        "os.date(string.rep('%c', 1e6))",
+        "for i = 1, 1e9 do crypto.sha256(string.rep('x', 1e6)) end",
+        "buffer.create(1e9)",
+        "unpack({}, 1, 1e9)",
         "table.concat(table.create(1e8, 'x'))",
         "local t = {} for i = 1, 1e9 do t = {t} end",
         "error(setmetatable({}, {__tostring = function() while true do end end}))",
@@ -161,6 +174,7 @@ fn bombs_end_in_time() {
         let begun = SystemClock.monotonic();
         let found = faults(bomb);
         let took = SystemClock.monotonic().since(begun);
-        assert!(took < Duration::from_secs(3), "{bomb} took {took:?}: {found}");
+        // A script has half a second here; the rest is for a machine that is busy with others.
+        assert!(took < Duration::from_secs(10), "{bomb} took {took:?}: {found}");
     }
 }
