@@ -96,7 +96,7 @@ fn a_killed_driver_takes_its_browser_along_and_the_next_run_gets_another() {
 fn a_crashed_page_and_a_dropped_navigation_cost_their_run_and_no_other() {
     run(async {
         let own = Own::pool();
-        let never = get(|| std::future::pending::<&'static str>());
+        let never = get(std::future::pending::<&'static str>);
         let router = axum::Router::new().route("/never", never).route("/", get(|| async { "x" }));
         let site = Site::serving(router).await;
         for turn in 0..6 {
