@@ -140,11 +140,11 @@ async fn mistakes_of_a_script_are_the_canarys_fault() {
 
 #[tokio::test]
 async fn a_script_that_computes_forever_ends_and_lets_others_go_on() {
-    let text = "step('spin', { timeout = '2s' }, function() while true do end end)";
+    let text = "step('spin', { timeout = '300ms' }, function() while true do end end)";
     let begun = SystemClock.monotonic();
     let ticks = async {
         let mut ticks = 0;
-        while SystemClock.monotonic().since(begun) < Duration::from_millis(1500) {
+        while SystemClock.monotonic().since(begun) < Duration::from_millis(200) {
             tokio::time::sleep(Duration::from_millis(5)).await;
             ticks += 1;
         }
@@ -155,7 +155,7 @@ async fn a_script_that_computes_forever_ends_and_lets_others_go_on() {
     assert_eq!(ran.failure().verdict, Verdict::NoAnswer);
     assert!(ran.failure().message.starts_with("the step did not end within"));
     assert!(ticks > 5, "the other task moved {ticks} times");
-    assert!(SystemClock.monotonic().since(begun) < Duration::from_secs(20));
+    assert!(SystemClock.monotonic().since(begun) < Duration::from_secs(2));
 }
 
 #[tokio::test]
