@@ -8,6 +8,7 @@ pub mod action;
 pub mod assertion;
 #[cfg(test)]
 mod assertion_fixture;
+pub mod broken;
 pub mod capture;
 pub mod definition;
 mod document;
@@ -23,6 +24,7 @@ pub mod schedule;
 pub mod schema;
 pub mod script;
 pub mod secret;
+pub mod selection;
 pub mod telemetry;
 pub mod template;
 mod validate;

@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,7 +19,8 @@ pub(super) struct RunnerFlags {
     /// How far the canaries are trusted
     ///
     /// `full`: as far as you. `pr`: as a pull request from a stranger: only public addresses and
-    /// those of --allow-net are reached, no secret is shown. In the CI job of a pull request from a
+    /// those of --allow-net are reached, no secret is shown, and of the environment only what
+    /// --allow-env names. In the CI job of a pull request from a
     /// fork, `pr` holds whatever this says.
     #[arg(long, value_name = "LEVEL", default_value = "full", value_parser = trust_level)]
     #[arg(env = "COALMINE_TRUST", hide_env_values = true)]
@@ -29,6 +29,10 @@ pub(super) struct RunnerFlags {
     /// A destination that may be reached whatever the trust; may be repeated
     #[arg(long, value_name = "HOST[:PORT]", value_parser = str::parse::<Destination>)]
     allow_net: Vec<Destination>,
+
+    /// A variable of the environment that canaries may see in `pr` trust; may be repeated
+    #[arg(long, value_name = "NAME")]
+    allow_env: Vec<String>,
 
     /// The folder of approved pictures
     #[arg(long, value_name = "DIR", default_value = "baselines")]
@@ -61,7 +65,10 @@ impl RunnerFlags {
         let policy = NetworkPolicy::new(trust, self.allow_net.clone());
         let settings = RunnerSettings {
             network: NetworkSettings { policy: policy.clone(), ..NetworkSettings::default() },
-            environment: Environment::new(context.environment.clone(), BTreeSet::new()),
+            environment: Environment::new(
+                context.environment.clone(),
+                self.allow_env.iter().cloned().collect(),
+            ),
             pictures: PictureSettings { baselines: self.baselines.clone(), new },
             ..RunnerSettings::default()
         };

@@ -83,9 +83,13 @@ fn short(diagnostic: &Diagnostic, file: &SourceFile) -> String {
         at.column,
         diagnostic.code
     );
-    if let Some(help) = &diagnostic.help {
+    let label = diagnostic.labels.first().map(|label| label.message.as_str());
+    let hints = label.into_iter().chain(diagnostic.help.as_deref());
+    let hints: Vec<&str> = hints.filter(|hint| !hint.is_empty()).collect();
+    if !hints.is_empty() {
+        let hints = printable(&hints.join("; ")).replace('\n', " ");
         // Writing to a String cannot fail, here and below.
-        write!(line, " ({})", printable(help).replace('\n', " ")).unwrap_or(());
+        write!(line, " ({hints})").unwrap_or(());
     }
     line.push('\n');
     line
@@ -225,7 +229,7 @@ error[unknown-key]: `tiemout` is not a key of a canary
     fn an_editor_gets_one_line() {
         let text = render(&unknown_key(), &file(), MessageFormat::Short);
         let expected = "shop.yaml:2:1: unknown-key: `tiemout` is not a key of a canary \
-                        (keys are: canary, steps, timeout)\n";
+                        (did you mean `timeout`?; keys are: canary, steps, timeout)\n";
         assert_eq!(text, expected);
     }
 

@@ -198,7 +198,7 @@ fn next_step(run: &RunReport, step: Option<&StepReport>, failure: &Failure) -> S
         }
         Verdict::Canary => format!("mend {place}, then: coalmine check {file}"),
         Verdict::Policy => {
-            "allow the host with --allow-net HOST:PORT, if you trust the canary".to_owned()
+            "if you trust the canary, allow it: --allow-net HOST:PORT, --allow-env NAME".to_owned()
         }
         Verdict::Runner => "coalmine doctor".to_owned(),
     };

@@ -81,7 +81,10 @@ impl Attempt {
         end
     }
 
-    fn start(
+    /// An attempt before its first step.
+    ///
+    /// Errors: the first variable that cannot be rendered.
+    pub(super) fn start(
         run: &Arc<RunContext>,
         request: &RunRequest,
         number: u32,

@@ -22,6 +22,7 @@ mod fault;
 mod files;
 mod judge;
 mod perform;
+mod plan;
 pub mod policy;
 pub mod probe;
 mod redaction;
@@ -34,6 +35,7 @@ mod settings;
 mod step;
 
 pub use files::CanaryFileError;
+pub use plan::{PlannedStep, RunPlan};
 pub use request::RunRequest;
 pub use run::Runner;
 pub use secrets::{HostScope, SecretStore, StoredSecret};

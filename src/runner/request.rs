@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -14,6 +15,8 @@ pub struct RunRequest {
     pub canary: Arc<Canary>,
     /// One of the canary's combinations; empty for a canary without a matrix.
     pub parameters: Combination,
+    /// Which repetition of the same run it is, where it is repeated; shown beside the parameters.
+    pub repetition: Option<NonZeroU32>,
     /// When it was due; now, unless a schedule says otherwise.
     pub scheduled: Option<Timestamp>,
     /// Variables given by the caller; they replace those of the file.
@@ -33,6 +36,7 @@ impl RunRequest {
         let request = |parameters: &Combination| Self {
             canary: Arc::clone(canary),
             parameters: parameters.clone(),
+            repetition: None,
             scheduled: None,
             variables: BTreeMap::new(),
             cancel: CancellationToken::new(),

@@ -69,6 +69,10 @@ impl Runner {
         self
     }
 
+    pub(super) const fn parts(&self) -> &Arc<RunnerParts> {
+        &self.parts
+    }
+
     /// Ends its browsers and waits until nothing of them is left. Browser steps fail after.
     pub async fn close(&self) {
         if let Some(browsers) = self.parts.browsers.get() {
@@ -95,7 +99,7 @@ impl Runner {
 }
 
 impl RunContext {
-    fn of(parts: &Arc<RunnerParts>, request: &RunRequest, id: RunId) -> Self {
+    pub(super) fn of(parts: &Arc<RunnerParts>, request: &RunRequest, id: RunId) -> Self {
         let settings = &parts.settings;
         let canary = Arc::clone(&request.canary);
         let trust = settings.network.policy.trust();
@@ -193,12 +197,16 @@ fn scheduled(request: &RunRequest, started: Timestamp) -> Timestamp {
     request.scheduled.unwrap_or(started)
 }
 
-fn shown_parameters(request: &RunRequest) -> std::collections::BTreeMap<String, String> {
+/// The combination as reports show it, and which repetition it is.
+pub(super) fn shown_parameters(request: &RunRequest) -> std::collections::BTreeMap<String, String> {
     let shown = |value: &serde_json::Value| match value {
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    request.parameters.iter().map(|(name, value)| (name.to_string(), shown(value))).collect()
+    let parameters =
+        request.parameters.iter().map(|(name, value)| (name.to_string(), shown(value)));
+    let repetition = request.repetition.map(|number| ("repetition".to_owned(), number.to_string()));
+    parameters.chain(repetition).collect()
 }
 
 fn first_failure(report: &AttemptReport) -> Option<crate::canary::report::Failure> {

@@ -99,6 +99,6 @@ impl Environment {
         if self.listed.contains(name) {
             return Ok(value);
         }
-        Err(LookupError::Denied { reason: "`pr` trust shows listed variables only".into() })
+        Err(LookupError::Denied { reason: "`pr` trust shows only those of --allow-env".into() })
     }
 }

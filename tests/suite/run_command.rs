@@ -1,12 +1,13 @@
 //! `coalmine run` against the demo shop, both started as a user starts them.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::program::{Finished, Server, coalmine};
+use crate::golden;
+use crate::program::{Finished, Server, coalmine, run_in};
+use crate::target::{Target, answer};
 
 /// A shop and a folder to run canaries in.
 struct Street {
@@ -180,11 +181,109 @@ fn an_interrupted_run_still_reports_and_ends_with_130() {
 }
 
 #[test]
-fn faults_in_canary_files_end_with_2_before_anything_is_run() {
+fn a_broken_file_is_an_error_of_every_report_and_the_others_run_all_the_same() {
     let street = Street::with(&[]);
-    street.file("canaries/a.yaml", "canary: a\nstpes: []\n");
-    let finished = street.run(&[]);
-    assert_eq!((finished.code, finished.out.as_str()), (2, ""));
-    assert!(finished.err.contains("canaries/a.yaml:2:1: unknown-key"), "{}", finished.err);
-    assert!(Path::new(&street.folder.path().join("canaries/a.yaml")).exists());
+    street.file("canaries/a.yaml", "canary: a\nstpes: []\nbad: 1\n");
+    street.file("canaries/b.yaml", &one_request("right", "/api/health"));
+    let finished = street.run(&["--report", "terminal", "--report", "junit=j.xml"]);
+    assert_eq!(finished.code, 2, "{}", finished.out);
+    let said = "canaries/a.yaml:2:1: unknown-key: `stpes` is not a key of a canary (did you mean \
+                `steps`?";
+    assert!(finished.err.contains(said), "{}", finished.err);
+    for part in ["PASS   right", "ERROR  a ", "2 runs: 1 error, 1 passed"] {
+        assert!(finished.out.contains(part), "no {part:?} in\n{}", finished.out);
+    }
+    let junit = std::fs::read_to_string(street.folder.path().join("j.xml")).unwrap();
+    assert!(junit.contains("tests=\"2\"") && junit.contains("errors=\"1\""), "{junit}");
+    let finished = street.run(&["--fail-fast"]);
+    assert_eq!(finished.code, 2);
+    assert!(finished.out.contains("1 run: 1 error"), "{}", finished.out);
+}
+
+#[test]
+fn shards_share_the_repetitions_of_a_run_without_gap_or_overlap() {
+    let street = Street::with(&[]);
+    let text = one_request("one", "/api/health")
+        .replace("steps:", "matrix: { size: [s, m] }\ntags: [smoke, quick]\nsteps:");
+    street.file("canaries/a.yaml", &text);
+    let mut seen = Vec::new();
+    for shard in ["1/3", "2/3", "3/3"] {
+        let finished = street.run(&["--repeat", "2", "--shard", shard, "--report", "tap"]);
+        assert_eq!(finished.code, 0, "{}", finished.out);
+        let points = finished.out.lines().filter(|line| line.starts_with("ok"));
+        seen.extend(points.map(|line| line.split_once(" - ").unwrap().1.to_owned()));
+    }
+    seen.sort();
+    let expected = ["m", "s"]
+        .map(|size| [1, 2].map(|number| format!("one [repetition={number} size={size}]")));
+    let mut expected = expected.concat();
+    expected.sort();
+    assert_eq!(seen, expected);
+    let finished = street.run(&["--tag", "smoke and not quick"]);
+    assert_eq!(finished.code, 2, "{}", finished.out);
+    let finished = street.run(&["--tag", "smoke and", "--report", "tap"]);
+    assert_eq!(finished.code, 2);
+    assert!(finished.err.contains("a word is missing at the end"), "{}", finished.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_passes_only_on_a_retry_is_flaky() {
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let shop = Target::http(move |_head| {
+        let first = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst).is_multiple_of(2);
+        answer(if first { "503 Busy" } else { "200 OK" }, "", b"")
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let text =
+        one_request("shaky", "/").replace("{{ env.BASE_URL }}", shop.url("").trim_end_matches('/'));
+    std::fs::write(folder.path().join("a.yaml"), text).unwrap();
+    let finished = run_in(folder.path(), &["run", "a.yaml", "--retries", "1"]);
+    assert_eq!(finished.code, 0, "{}", finished.out);
+    assert!(finished.out.contains("1 run: 1 flaky"), "{}", finished.out);
+    let finished = run_in(folder.path(), &["run", "a.yaml"]);
+    assert_eq!(finished.code, 1, "{}", finished.out);
+}
+
+#[test]
+fn a_dry_run_shows_what_would_be_sent_without_secrets_and_sends_nothing() {
+    let street = Street::with(&[]);
+    let text = r##"canary: pay
+vars: { base: "http://127.0.0.1:9" }
+secrets: [SHOP_PASSWORD]
+steps:
+  - step: log in
+    http: { post: "{{ base }}/login", json: { user: ann, pin: "{{ secret.SHOP_PASSWORD }}" } }
+    capture: { id: { json: $.id } }
+  - step: basket
+    http: { get: "{{ base }}/baskets/{{ id }}?key={{ secret.SHOP_PASSWORD | base64 }}" }
+  - step: look
+    browser: [{ open: "{{ base }}/" }, { fill: { "#q": "{{ secret.SHOP_PASSWORD }}" } }]
+  - step: mail
+    tcp: { host: mail.test, port: 25, dialogue: [{ expect: { contains: "220" } }, starttls] }
+"##;
+    street.file("canaries/pay.yaml", text);
+    street.file("canaries/run.lua", "step('a', function() end)");
+    let finished = street.run(&["--dry-run"]);
+    assert_eq!(finished.code, 0, "{}{}", finished.out, finished.err);
+    golden::check("tests/ui/cli/dry-run.txt", &finished.out);
+    for secret in ["lamplight", "bGFtcGxpZ2h0"] {
+        assert!(!finished.out.contains(secret), "{}", finished.out);
+    }
+    let without = street.command(&["--dry-run"]).env_remove("SHOP_PASSWORD").output().unwrap();
+    let without = Finished::from(without);
+    assert_eq!(without.code, 2, "{}", without.out);
+    assert!(without.out.contains("cannot be sent: canaries/pay.yaml:6:"), "{}", without.out);
+}
+
+#[test]
+fn a_stranger_s_canary_sees_only_the_listed_variables() {
+    let street = Street::with(&[]);
+    let file = street.file("a.yaml", &one_request("stranger", "/api/health"));
+    let arguments = [file.as_str(), "--trust", "pr", "--allow-net", "127.0.0.1"];
+    let refused = street.run(&arguments);
+    assert_eq!(refused.code, 3, "{}", refused.out);
+    assert!(refused.out.contains("--allow-env"), "{}", refused.out);
+    let allowed = street.run(&[&arguments[..], &["--allow-env", "BASE_URL"]].concat());
+    assert_eq!(allowed.code, 0, "{}", allowed.out);
 }

@@ -173,6 +173,19 @@ async fn no_answer_is_told_as_in_yaml() {
 }
 
 #[tokio::test]
+async fn what_fails_inside_of_a_call_is_told_with_the_calls_line() {
+    let text = "step('a', function()\n  local x = 1\n  http.get('http://127.0.0.1:1/')\nend)";
+    let ran = run_lua(RunnerSettings::default(), text).await;
+    let location = ran.failure().location.as_ref().unwrap().to_string();
+    assert_eq!(location, "canaries/test.lua:3:1");
+    // Without browsers the page fails, as a picture that differs does: by a failure of its own.
+    let text = "step('a', function()\n\n  browser.open('http://127.0.0.1:1/')\nend)";
+    let ran = run_lua(RunnerSettings::default(), text).await;
+    let location = ran.failure().location.as_ref().unwrap().to_string();
+    assert_eq!(location, "canaries/test.lua:3:1");
+}
+
+#[tokio::test]
 async fn secrets_of_a_script_are_hidden_in_every_form() {
     let target = shop().await;
     let text = format!(

@@ -1,4 +1,4 @@
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -6,10 +6,14 @@ use clap::Args;
 use serde_json::Value;
 
 use super::artifacts::ArtifactFolder;
+use super::dry_run;
 use super::outputs::{self, ReportRequest};
-use super::select::Selection;
+use super::select::{Chosen, Shard};
 use super::session::{Session, WhenFailed};
-use crate::canary::definition::Canary;
+use crate::canary::broken::broken_files;
+use crate::canary::definition::{Canary, RetryPolicy};
+use crate::canary::report::RunId;
+use crate::canary::selection::Selection;
 use crate::cli::ExitStatus;
 use crate::cli::check::{counted, read};
 use crate::cli::context::Context;
@@ -23,8 +27,12 @@ use crate::runner::{NewPicture, RunRequest};
 /// Takes files and folders of canaries, runs each once for every combination of its matrix, and
 /// ends with 0 when all passed. Nothing is stored: no database is opened.
 ///
+/// A file that cannot be read is reported as an error, and the other canaries run all the same. A
+/// step fails when one of its assertions does not hold; and, unless it asserts on the status, when
+/// the answer is an HTTP error (400 and above).
+///
 /// Several reports can be written at once. Runs are reported in the order of their files, whatever
-/// order they end in.
+/// order they end in; files that cannot be read come first.
 #[derive(Debug, Args)]
 #[command(after_long_help = format!("{EXAMPLES}\n\nExit codes:\n{}", ExitStatus::table()))]
 pub(in crate::cli) struct RunCommand {
@@ -33,12 +41,22 @@ pub(in crate::cli) struct RunCommand {
     paths: Vec<PathBuf>,
 
     /// Only canaries with this in their name, or whose name this describes with `*`
-    #[arg(short, long, value_name = "NAME", help_heading = SELECTION)]
-    filter: Vec<String>,
+    ///
+    /// Words can be joined by `and`, `or`, `not` and parentheses: `shop-* and not checkout`. May be
+    /// repeated; one must hold.
+    #[arg(short, long, value_name = "NAMES", help_heading = SELECTION)]
+    #[arg(value_parser = Selection::parse)]
+    filter: Vec<Selection>,
 
-    /// Only canaries with this tag; may be repeated, one must match
-    #[arg(short, long, value_name = "TAG", help_heading = SELECTION)]
-    tag: Vec<String>,
+    /// Only canaries with these tags: `smoke and not (slow or flaky)`; may be repeated
+    #[arg(short, long, value_name = "TAGS", help_heading = SELECTION)]
+    #[arg(value_parser = Selection::parse)]
+    tag: Vec<Selection>,
+
+    /// Only every n-th run, from the i-th on: one of n machines that share the work
+    #[arg(long, value_name = "I/N", env = "COALMINE_SHARD", hide_env_values = true)]
+    #[arg(value_parser = str::parse::<Shard>, help_heading = SELECTION)]
+    shard: Option<Shard>,
 
     /// How many runs at a time [default: the number of processors]
     #[arg(short, long, value_name = "COUNT", env = "COALMINE_JOBS", hide_env_values = true)]
@@ -48,6 +66,23 @@ pub(in crate::cli) struct RunCommand {
     /// Start no further run once one has failed
     #[arg(long, help_heading = RUNNING)]
     fail_fast: bool,
+
+    /// Repeat a failed run so often, instead of what the file says
+    ///
+    /// Only failures that the file would repeat, or those of the target where it says nothing. A
+    /// run that passes only then is reported as flaky.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=9))]
+    #[arg(env = "COALMINE_RETRIES", hide_env_values = true, help_heading = RUNNING)]
+    retries: Option<u32>,
+
+    /// Make every run so often, to find flaky ones
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(default_value_t = 1, help_heading = RUNNING)]
+    repeat: u32,
+
+    /// Show what would be sent, without secrets, and send nothing
+    #[arg(long, help_heading = RUNNING)]
+    dry_run: bool,
 
     /// Set a variable, instead of what the file says; may be repeated
     ///
@@ -89,7 +124,9 @@ const EXAMPLES: &str = "\
 Examples:
   coalmine run                                  # everything in canaries/
   coalmine run canaries/checkout.yaml --verbose
-  coalmine run --tag smoke --jobs 8 --fail-fast
+  coalmine run canaries/checkout.yaml --dry-run
+  coalmine run --tag 'smoke and not slow' --jobs 8 --fail-fast
+  coalmine run --shard 2/5 --retries 1
   coalmine run canaries/look.yaml --update-baselines
   coalmine run --set base=https://preview-123.example
   coalmine run --report terminal --report junit=target/junit.xml --report github
@@ -106,44 +143,70 @@ pub(in crate::cli) fn execute(
     command: &RunCommand,
 ) -> Result<ExitStatus, Fatal> {
     let library = read(context, &command.paths)?;
-    if !library.faults.is_empty() {
-        let faults = counted(library.faults.len(), "fault");
-        let message = format!("{faults} in canary files; nothing was run");
-        return Err(Fatal::new(ExitStatus::Usage, message));
-    }
-    let selection = Selection { filters: &command.filter, tags: &command.tag };
-    let canaries = selection.of(&library.canaries);
-    if canaries.is_empty() {
+    let chosen = Chosen { filters: &command.filter, tags: &command.tag };
+    let canaries = chosen.of(&library.canaries);
+    if canaries.is_empty() && library.faults.is_empty() {
         let all = counted(library.canaries.len(), "canary");
         let message = format!("no canary is selected, of {all}");
         return Err(Fatal::new(ExitStatus::Usage, message).hint("widen --filter or --tag"));
     }
+    let requests = requests_of(&canaries, command);
+    if command.dry_run {
+        let runner = command.runner.runner(context, 1, NewPicture::Refuse);
+        let shown = context.block_on(dry_run::show(&context.screen, &runner, &requests))?;
+        let read = if library.faults.is_empty() { shown } else { shown.max(ExitStatus::Usage) };
+        return Ok(read);
+    }
     let terminal = [ReportRequest::TERMINAL];
-    let requests = if command.report.is_empty() { &terminal } else { command.report.as_slice() };
+    let reports = if command.report.is_empty() { &terminal } else { command.report.as_slice() };
     let detail = if command.verbose { Detail::Steps } else { Detail::Runs };
     let jobs = command.jobs.map_or_else(processors, NonZeroUsize::get);
     let new = if command.update_baselines { NewPicture::Approve } else { NewPicture::Refuse };
     let session = Session {
         runner: command.runner.runner(context, jobs, new),
-        reports: outputs::open(requests, &context.screen, detail)?,
+        reports: outputs::open(reports, &context.screen, detail)?,
         artifacts: ArtifactFolder::new(command.artifacts_dir.clone()),
         jobs,
         when_failed: if command.fail_fast { WhenFailed::Stop } else { WhenFailed::GoOn },
         clock: Arc::clone(&context.clock),
     };
-    let requests = requests_of(&canaries, &command.set);
-    context.block_on(session.run(requests))?
+    let mut new_id = || RunId(uuid::Uuid::new_v4().to_string().into());
+    let broken = broken_files(&library.faults, context.clock.now(), &mut new_id);
+    context.block_on(session.run(broken, requests))?
 }
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-fn requests_of(canaries: &[Arc<Canary>], set: &[(String, Value)]) -> Vec<RunRequest> {
-    let variables = || set.iter().map(|(name, value)| (name.as_str().into(), value.clone()));
-    let mut requests: Vec<RunRequest> = canaries.iter().flat_map(RunRequest::expand).collect();
-    for request in &mut requests {
-        request.variables = variables().collect();
+/// The runs to make, in order: each canary with each combination, as often as it is repeated.
+fn requests_of(canaries: &[Arc<Canary>], command: &RunCommand) -> Vec<RunRequest> {
+    let variables =
+        || command.set.iter().map(|(name, value)| (name.as_str().into(), value.clone()));
+    let mut requests = Vec::new();
+    for canary in canaries {
+        let canary = match command.retries {
+            None => Arc::clone(canary),
+            Some(retries) => Arc::new(retried(canary, retries)),
+        };
+        for request in RunRequest::expand(&canary) {
+            let request = RunRequest { variables: variables().collect(), ..request };
+            requests.extend(repeated(&request, command.repeat));
+        }
     }
-    requests
+    match command.shard {
+        None => requests,
+        Some(shard) => shard.of(requests),
+    }
+}
+
+fn retried(canary: &Canary, retries: u32) -> Canary {
+    let retry = RetryPolicy { attempts: retries.saturating_add(1), ..canary.retry.clone() };
+    Canary { retry, ..canary.clone() }
+}
+
+/// Repetitions are numbered where there is more than one.
+fn repeated(request: &RunRequest, count: u32) -> Vec<RunRequest> {
+    let number = |number: u32| if count > 1 { NonZeroU32::new(number) } else { None };
+    (1..=count).map(|n| RunRequest { repetition: number(n), ..request.clone() }).collect()
 }

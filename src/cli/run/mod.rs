@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod command;
+mod dry_run;
 mod outputs;
 mod select;
 mod session;

@@ -34,17 +34,30 @@ pub(super) enum WhenFailed {
 }
 
 impl Session {
-    /// Makes the runs; the first signal cancels them, the second ends us at once.
+    /// Makes the runs; the first signal cancels them, the second ends us at once. Files that are
+    /// `broken` are reported before; to who stops at the first failure they are one.
     ///
     /// Errors: a report or an artifact could not be written. The runs go on all the same.
-    pub(super) async fn run(self, requests: Vec<RunRequest>) -> Result<ExitStatus, Fatal> {
+    pub(super) async fn run(
+        self,
+        broken: Vec<RunReport>,
+        requests: Vec<RunRequest>,
+    ) -> Result<ExitStatus, Fatal> {
         let mut signals = StopSignals::take()?;
         let begun = self.clock.monotonic();
         let clock = Arc::clone(&self.clock);
         let stop = CancellationToken::new();
         let desk = Desk::new(self.reports);
+        let first = broken.len();
+        let requests = match self.when_failed {
+            WhenFailed::Stop if first > 0 => Vec::new(),
+            _ => requests,
+        };
+        for (position, report) in broken.into_iter().enumerate() {
+            desk.run(position, report);
+        }
         let work = make_runs(&desk, &stop, (&self.runner, &self.artifacts), requests, {
-            Pace { jobs: self.jobs, when_failed: self.when_failed }
+            Pace { first, jobs: self.jobs, when_failed: self.when_failed }
         });
         let was_interrupted = match signals.guard(&stop, work).await {
             Ended::Abandoned => return Ok(ExitStatus::Interrupted),
@@ -59,6 +72,8 @@ impl Session {
 
 #[derive(Clone, Copy)]
 struct Pace {
+    /// The position of the first run in the reports.
+    first: usize,
     jobs: usize,
     when_failed: WhenFailed,
 }
@@ -86,7 +101,7 @@ async fn make_runs(
             if !run.outcome.is_good() && pace.when_failed == WhenFailed::Stop {
                 enough.cancel();
             }
-            desk.run(position, run);
+            desk.run(pace.first + position, run);
         }
     });
     stream::iter(runs).buffer_unordered(pace.jobs.max(1)).collect::<()>().await;

@@ -22,9 +22,9 @@ use crate::runner::step::StepRecord;
 use crate::time::Deadline;
 
 /// A request that can be sent, and what signing in still takes.
-struct Prepared {
-    request: HttpRequest,
-    sign_in: SignIn,
+pub(super) struct Prepared {
+    pub(super) request: HttpRequest,
+    pub(super) sign_in: SignIn,
 }
 
 impl Attempt {
@@ -69,7 +69,12 @@ impl Attempt {
         }
     }
 
-    async fn prepare(&self, step: &Step, action: &HttpAction) -> Result<Prepared, Box<Failure>> {
+    /// Everything that can be known before something is sent.
+    pub(super) async fn prepare(
+        &self,
+        step: &Step,
+        action: &HttpAction,
+    ) -> Result<Prepared, Box<Failure>> {
         let rendering = &mut Rendering::new(step, &self.scope);
         let url = rendering.url(&action.url)?;
         let request = HttpRequest::new(&action.method, &url);

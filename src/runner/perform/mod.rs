@@ -4,9 +4,12 @@ mod body;
 mod dialogue;
 mod http;
 mod page;
+mod plan;
 mod probes;
 mod rendering;
 mod sign_in;
+
+pub(super) use plan::uses_stand_ins;
 
 use super::attempt::Attempt;
 use super::step::StepRecord;

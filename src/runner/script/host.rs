@@ -74,8 +74,13 @@ impl Host {
         Self { run, state, notes, limit, parameters, secrets, chunk }
     }
 
-    /// Does what a step of a file would do.
-    pub(super) async fn perform(&self, action: Action) -> mlua::Result<Option<Observation>> {
+    /// Does what a step of a file would do. What the action knows of places is of no text that a
+    /// person can open; `at` is where the script asked for it.
+    pub(super) async fn perform(
+        &self,
+        action: Action,
+        at: Option<FileLocation>,
+    ) -> mlua::Result<Option<Observation>> {
         let mut state = self.state.lock().await;
         let State { attempt, current, .. } = &mut *state;
         let Some(current) = current else {
@@ -83,7 +88,13 @@ impl Host {
         };
         let step = Step { action, ..current.step.clone() };
         let done = attempt.perform(&step, &mut current.record, current.deadline).await;
-        done.map_err(|failure| ScriptError::Failed(failure).into())
+        done.map_err(|mut failure| {
+            for assertion in &mut failure.assertions {
+                assertion.location.clone_from(&at);
+            }
+            failure.location = at;
+            ScriptError::Failed(failure).into()
+        })
     }
 
     /// The secrets in a text, in whatever encoding: a script may have changed them.

@@ -7,6 +7,7 @@ use super::failure::ScriptError;
 use super::host::Host;
 use super::value;
 use crate::canary::action::Action;
+use crate::canary::report::FileLocation;
 use crate::canary::script;
 use crate::canary::template::TemplateContext;
 
@@ -38,10 +39,11 @@ pub(super) fn install(lua: &Lua, host: &Host) -> mlua::Result<()> {
     let page = page(lua, host)?;
     let browser = lua.create_table()?;
     let host = host.clone();
-    let open = lua.create_async_function(move |_, url: String| {
+    let open = lua.create_async_function(move |lua, url: String| {
         let (host, page) = (host.clone(), page.clone());
+        let at = host.here(&lua);
         async move {
-            act(&host, "open", &Value::from(url)).await?;
+            act((&host, at), "open", &Value::from(url)).await?;
             Ok(page)
         }
     })?;
@@ -54,15 +56,16 @@ fn page(lua: &Lua, host: &Host) -> mlua::Result<Table> {
     let page = lua.create_table()?;
     let method = |name: &'static str, what: fn(&[Value]) -> Option<Value>| {
         let host = host.clone();
-        let function = lua.create_async_function(move |_, arguments: MultiValue| {
+        let function = lua.create_async_function(move |lua, arguments: MultiValue| {
             let host = host.clone();
+            let at = host.here(&lua);
             async move {
                 let mut arguments = arguments.into_iter();
                 let own = arguments.next().unwrap_or(LuaValue::Nil);
                 let arguments: Vec<Value> =
                     arguments.map(|each| value::to_json(&each)).collect::<mlua::Result<_>>()?;
                 let what = what(&arguments).ok_or_else(|| wrong_arguments(name))?;
-                act(&host, name, &what).await?;
+                act((&host, at), name, &what).await?;
                 // For chains: page:fill(..):press(..).
                 Ok(own)
             }
@@ -111,11 +114,12 @@ fn looks(lua: &Lua, host: &Host, page: &Table) -> mlua::Result<()> {
         let host = host.clone();
         let function = lua.create_async_function(move |lua, arguments: MultiValue| {
             let host = host.clone();
+            let at = host.here(&lua);
             async move {
                 let arguments: Vec<Value> =
                     arguments.iter().skip(1).map(value::to_json).collect::<mlua::Result<_>>()?;
                 let what = what(name, &arguments).ok_or_else(|| wrong_arguments(name))?;
-                act(&host, key, &what).await?;
+                act((&host, at), key, &what).await?;
                 let state = host.state.lock().await;
                 let seen = state.attempt.scope.variable(SEEN).map(|seen| seen.value.clone());
                 value::from_json(&lua, &seen.unwrap_or_default())
@@ -146,8 +150,12 @@ fn wrong_arguments(name: &str) -> mlua::Error {
     ScriptError::misuse(format!("page:{name} does not take these arguments"))
 }
 
-async fn act(host: &Host, key: &str, what: &Value) -> mlua::Result<()> {
+async fn act(
+    (host, at): (&Host, Option<FileLocation>),
+    key: &str,
+    what: &Value,
+) -> mlua::Result<()> {
     let actions = script::page_action(key, what, &|text| host.secrets_in(text));
     let actions = actions.map_err(|faults| ScriptError::faulty(&format!("page:{key}"), &faults))?;
-    host.perform(Action::Browser(actions)).await.map(drop)
+    host.perform(Action::Browser(actions), at).await.map(drop)
 }

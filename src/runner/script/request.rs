@@ -10,6 +10,7 @@ use super::host::Host;
 use super::{modules, value};
 use crate::canary::assertion::Answers;
 use crate::canary::observation::{Answer, HttpAnswer, Observation, Phase};
+use crate::canary::report::FileLocation;
 use crate::canary::script;
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options"];
@@ -22,10 +23,11 @@ pub(super) fn install(lua: &Lua, host: &Host) -> mlua::Result<()> {
         let call =
             lua.create_async_function(move |lua, (url, more): (String, Option<Table>)| {
                 let host = host.clone();
+                let at = host.here(&lua);
                 async move {
                     let mut request = options(more)?;
                     request.insert((*method).to_owned(), Value::from(url));
-                    ask(&lua, &host, "http", &Value::Object(request)).await
+                    ask(&lua, (&host, at), "http", &Value::Object(request)).await
                 }
             })?;
         http.set(*method, call)?;
@@ -42,7 +44,8 @@ fn probe(lua: &Lua, host: &Host, name: &'static str) -> mlua::Result<mlua::Funct
     let host = host.clone();
     lua.create_async_function(move |lua, what: LuaValue| {
         let host = host.clone();
-        async move { ask(&lua, &host, name, &value::to_json(&what)?).await }
+        let at = host.here(&lua);
+        async move { ask(&lua, (&host, at), name, &value::to_json(&what)?).await }
     })
 }
 
@@ -54,10 +57,15 @@ fn options(table: Option<Table>) -> mlua::Result<Map<String, Value>> {
     }
 }
 
-async fn ask(lua: &Lua, host: &Host, name: &str, what: &Value) -> mlua::Result<Table> {
+async fn ask(
+    lua: &Lua,
+    (host, at): (&Host, Option<FileLocation>),
+    name: &str,
+    what: &Value,
+) -> mlua::Result<Table> {
     let action = script::action(name, what, &|text| host.secrets_in(text));
     let action = action.map_err(|faults| ScriptError::faulty(name, &faults))?;
-    let seen = host.perform(action).await?;
+    let seen = host.perform(action, at).await?;
     let seen = seen.ok_or_else(|| ScriptError::misuse("there is no answer to look at"))?;
     answer(lua, &seen)
 }

@@ -5,6 +5,9 @@ mod evidence;
 mod expect;
 mod picture;
 mod target;
+mod told;
+
+pub(super) use told::told;
 
 use super::rendering::Rendering;
 use crate::canary::definition::Step;
