@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::audit::{self, AuditTrail};
@@ -11,7 +12,7 @@ use super::error::ApiError;
 use super::logs::RunningQueries;
 use super::service::Effect;
 use super::{ApiState, fault};
-use crate::store::{AppendError, ReadError, ResourceChanges};
+use crate::store::{AppendError, Page, ReadError, ResourceChanges};
 use crate::telemetry::{Scope, TelemetryBatch};
 use crate::time::Timestamp;
 
@@ -96,6 +97,15 @@ impl Call {
         self.append_with(batch, None).await.map_err(ApiError::from)
     }
 
+    /// Takes log events with what follows from them, together with the record of this call.
+    ///
+    /// Errors: those of the store, as the caller is told them.
+    pub(super) async fn ingest(&self, mut batch: TelemetryBatch) -> Answer<()> {
+        let absorbed = self.state().monitor.logs().absorb(&mut batch)?;
+        let changes = (!absorbed.changes.is_empty()).then_some(absorbed.changes);
+        self.append_with(batch, changes).await.map_err(ApiError::from)
+    }
+
     /// Makes changes of resources durable, together with the record of this call.
     ///
     /// Errors: the store's, so that an operation can say in its own words what exists or does not.
@@ -122,6 +132,29 @@ impl Call {
             self.shared.audited.store(true, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Every resource of a kind in the caller's scope whose name starts with `prefix`, by name.
+    ///
+    /// Errors: those of the store, as the caller is told them.
+    pub(super) async fn all<T: DeserializeOwned>(
+        &self,
+        kind: &str,
+        prefix: &str,
+    ) -> Answer<Vec<(String, T)>> {
+        let page = Page { prefix, ..Page::ALL };
+        Ok(self.state().store.resources().list(self.scope(), kind, &page).await?)
+    }
+
+    /// The resource of a name in the caller's scope.
+    ///
+    /// Errors: those of the store, as the caller is told them.
+    pub(super) async fn one<T: DeserializeOwned>(
+        &self,
+        kind: &str,
+        name: &str,
+    ) -> Answer<Option<T>> {
+        Ok(self.state().store.resources().get(self.scope(), kind, name).await?)
     }
 
     /// Records how the call ended, unless what it appended holds its record already.

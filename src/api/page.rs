@@ -54,6 +54,22 @@ pub(super) fn cut<T>(items: &mut Vec<T>, page: usize) -> Option<&T> {
     if more { items.last() } else { None }
 }
 
+/// The page of a whole list that `token` stands for, and the token of the next one.
+///
+/// `items` are sorted by `name`, which tells every one of them apart.
+pub(super) fn of<T>(
+    operation: &str,
+    items: Vec<T>,
+    name: impl Fn(&T) -> String,
+    (token, page): (Option<&str>, usize),
+) -> Result<(Vec<T>, Option<String>), BadToken> {
+    let after: Option<String> = open(operation, token)?;
+    let follows = |item: &T| after.as_ref().is_none_or(|after| name(item) > *after);
+    let mut kept = items.into_iter().filter(follows).take(page.saturating_add(1)).collect();
+    let next = cut(&mut kept, page).map(|last| seal(operation, &name(last)));
+    Ok((kept, next))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +81,24 @@ mod tests {
         assert_eq!(open::<(String, i32)>("ListOthers", Some(&token)), Err(BadToken));
         assert_eq!(open::<(String, i32)>("ListThings", Some("garbage")), Err(BadToken));
         assert_eq!(open::<(String, i32)>("ListThings", None), Ok(None));
+    }
+
+    #[test]
+    fn pages_of_a_list_join_to_the_whole() {
+        let names = ["a", "b", "c", "d", "e"];
+        let (mut seen, mut token) = (Vec::new(), None);
+        loop {
+            let name = |name: &&str| (*name).to_owned();
+            let (page, next) = of("List", names.to_vec(), name, (token.as_deref(), 2)).unwrap();
+            seen.extend(page);
+            token = next;
+            if token.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, names);
+        let forged = of("List", names.to_vec(), |n| (*n).to_owned(), (Some("forged"), 2));
+        assert_eq!(forged.map(|_| ()), Err(BadToken));
     }
 
     #[test]

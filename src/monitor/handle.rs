@@ -3,6 +3,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::alarms::AlarmHandle;
+use super::logs::LogRules;
 use super::schedule::{CanaryList, ScheduleCommand};
 use crate::canary::definition::Canary;
 use crate::canary::load::Fault;
@@ -13,6 +14,7 @@ use crate::telemetry::Scope;
 pub struct MonitorHandle {
     pub(super) scope: Scope,
     pub(super) alarms: AlarmHandle,
+    pub(super) logs: LogRules,
     pub(super) list: CanaryList,
     pub(super) schedule: mpsc::Sender<ScheduleCommand>,
 }
@@ -26,6 +28,11 @@ impl MonitorHandle {
     /// Alarms: read, put, deleted, set by hand.
     pub const fn alarms(&self) -> &AlarmHandle {
         &self.alarms
+    }
+
+    /// What follows from log events; whoever appends some has it absorb them first.
+    pub const fn logs(&self) -> &LogRules {
+        &self.logs
     }
 
     /// The canaries of the folder that can be run, by name.

@@ -14,6 +14,8 @@ pub const CANARY: &str = "canary";
 pub const CANARY_SLOT: &str = "canary-slot";
 /// Rows of [`CanaryRunRow`](super::CanaryRunRow), by the canary's name.
 pub const CANARY_RUN: &str = "canary-run";
+/// A [`MetricFilterRow`](super::MetricFilterRow), by its group and its own name.
+pub const METRIC_FILTER: &str = "metric-filter";
 /// An [`OutboxRow`](super::OutboxRow) that is still to be delivered; names sort by time.
 pub const OUTBOX: &str = "outbox";
 /// An [`OutboxRow`](super::OutboxRow) that was given up; names sort by time.

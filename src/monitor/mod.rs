@@ -8,6 +8,7 @@
 //! schedule   which canary is due          -> runner
 //! record     what a run left              -> store, then alarms
 //! alarms     which state its data means   -> history and outbox, in one append
+//! logs       what log events are worth     -> metrics, in the same append
 //! deliver    what the outbox holds        -> notify, until it is taken or given up
 //! ```
 
@@ -16,6 +17,7 @@ mod deliver;
 mod handle;
 pub mod kind;
 pub mod library;
+mod logs;
 mod memory;
 mod record;
 mod run_row;
@@ -30,6 +32,7 @@ pub use alarms::{
 };
 pub use deliver::OutboxRow;
 pub use handle::MonitorHandle;
+pub use logs::{Absorbed, LogRules, MetricFilterRow, filter_name, filter_prefix};
 pub use run_row::{ArtifactRow, CanaryRow, CanaryRunRow, CanaryState};
 pub use settings::MonitorSettings;
 pub use start::{Monitor, MonitorError, MonitorParts};

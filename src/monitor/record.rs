@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::alarms::AlarmHandle;
 use super::kind;
+use super::logs::LogRules;
 use super::memory::RunMemory;
 use super::run_row::{ArtifactRow, CanaryRow, CanaryRunRow};
 use super::settings::MonitorSettings;
@@ -28,6 +29,7 @@ const BUSY_WAIT: Duration = Duration::from_millis(50);
 pub(super) struct Recorder {
     pub(super) store: Store,
     pub(super) alarms: AlarmHandle,
+    pub(super) logs: LogRules,
     pub(super) memory: RunMemory,
     pub(super) settings: Arc<MonitorSettings>,
     pub(super) clock: Arc<dyn Clock>,
@@ -62,8 +64,14 @@ impl Recorder {
             own.push((at, "RunsMissed", count(facts.missed), StandardUnit::Count));
         }
         add_own_metrics(&mut batch, &row.canary, &own);
+        let absorbed = match self.logs.absorb(&mut batch) {
+            Ok(absorbed) => absorbed,
+            Err(error) => {
+                return tracing::error!(canary = %row.canary, run = %row.id, %error, "run not kept");
+            }
+        };
         let metrics = metric_ids(&batch);
-        match self.append(batch, &row).await {
+        match self.append(batch, &row, absorbed.changes).await {
             Ok(()) => {}
             Err(error) => {
                 return tracing::error!(canary = %row.canary, run = %row.id, %error, "run not kept");
@@ -98,7 +106,7 @@ impl Recorder {
     async fn keep_own(&self, canary: &Arc<str>, batch: TelemetryBatch, row: Option<&CanaryRunRow>) {
         let metrics = metric_ids(&batch);
         let kept = match row {
-            Some(row) => self.append(batch, row).await,
+            Some(row) => self.append(batch, row, ResourceChanges::new()).await,
             None => self.store.append(batch).await.map(drop),
         };
         match kept {
@@ -108,9 +116,14 @@ impl Recorder {
     }
 
     /// Telemetry and row in one append; older rows than wanted are dropped with it.
-    async fn append(&self, batch: TelemetryBatch, row: &CanaryRunRow) -> Result<(), AppendError> {
+    async fn append(
+        &self,
+        batch: TelemetryBatch,
+        row: &CanaryRunRow,
+        changes: ResourceChanges,
+    ) -> Result<(), AppendError> {
         let kept_from = self.clock.now().minus(self.settings.runs_kept_for);
-        let changes = ResourceChanges::new()
+        let changes = changes
             .put_row(kind::CANARY_RUN, &row.canary, row.sort_key(), row)?
             .delete_rows_before(kind::CANARY_RUN, &row.canary, SortKey::start_of(kept_from));
         for _ in 0..BUSY_TRIES {

@@ -10,6 +10,7 @@ use super::alarms::{AlarmHandle, AlarmParts};
 use super::deliver::{Deliverer, NEW_ROWS_MAX};
 use super::handle::MonitorHandle;
 use super::kind;
+use super::logs::LogRules;
 use super::memory::RunMemory;
 use super::record::Recorder;
 use super::run_row::{CanaryRow, CanaryRunRow};
@@ -85,10 +86,12 @@ impl Monitor {
             outbox,
         };
         let known = Known::load(&store, &settings).await?;
+        let logs = LogRules::load(&store).await?;
         let alarms = AlarmHandle::start(alarm_parts, &notifier, &alarm_tasks).await?;
         let recorder = Recorder {
             store: store.clone(),
             alarms: alarms.clone(),
+            logs: logs.clone(),
             memory,
             settings: Arc::clone(&settings),
             clock: Arc::clone(&clock),
@@ -121,7 +124,8 @@ impl Monitor {
             let every = settings.look_every;
             scheduling.spawn("watch canaries", |stop| watch_folder(watch, every, tell, stop));
         }
-        let handle = MonitorHandle { scope: settings.scope.clone(), alarms, list, schedule };
+        let scope = settings.scope.clone();
+        let handle = MonitorHandle { scope, alarms, logs, list, schedule };
         let grace = settings.grace;
         Ok(Self { handle, grace, scheduling, runs, alarms: alarm_tasks, deliveries })
     }

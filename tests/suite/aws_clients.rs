@@ -46,6 +46,11 @@ async fn boto3_writes_and_filters_logs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn boto3_makes_metrics_of_log_events() {
+    passes("test_log_filters").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn boto3_puts_events_and_looks_up_what_was_called() {
     passes("test_events").await;
 }

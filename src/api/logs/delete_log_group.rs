@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::fault::{VALIDATION, no_group};
 use super::group::{self, check_name};
 use crate::api::call::{Answer, Call};
+use crate::monitor::{filter_prefix, kind};
 use crate::store::{AppendError, ResourceChanges};
 
 #[derive(Debug, Deserialize)]
@@ -24,8 +26,13 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<()> {
             "Log group {name} cannot be deleted because deletion protection is enabled."
         )));
     }
-    // ORDER: settings before the group, so that a group made anew never inherits them.
-    call.apply(ResourceChanges::new().delete(group::KIND, name)).await?;
+    // ORDER: what belongs to it before the group, so that a group made anew never inherits it.
+    let mut changes = ResourceChanges::new().delete(group::KIND, name);
+    for (filter, _) in call.all::<IgnoredAny>(kind::METRIC_FILTER, &filter_prefix(name)).await? {
+        changes = changes.delete(kind::METRIC_FILTER, &filter);
+    }
+    call.apply(changes).await?;
+    call.state().monitor.logs().reload(call.scope(), name).await?;
     match call.state().store.logs().delete_group(call.scope(), name).await {
         Ok(_lsn) => Ok(()),
         Err(AppendError::Missing { .. }) => Err(no_group()),

@@ -42,7 +42,7 @@ struct Described {
     creation_time: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     retention_in_days: Option<u32>,
-    metric_filter_count: u32,
+    metric_filter_count: usize,
     arn: String,
     stored_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,7 +126,7 @@ async fn describe(
         log_group_name: found.name.to_string(),
         creation_time: found.created.as_millis(),
         retention_in_days: found.retention_days,
-        metric_filter_count: 0,
+        metric_filter_count: call.state().monitor.logs().metric_filters(call.scope(), &found.name),
         arn: format!("{arn}:*"),
         stored_bytes: found.stored_bytes,
         kms_key_id: settings.kms_key_id,

@@ -54,8 +54,7 @@ pub(super) fn existing(call: &Call, name: &str) -> Answer<()> {
 
 /// Reads a group's settings; a group that was made by writing to it has the defaults.
 pub(super) async fn settings(call: &Call, name: &str) -> Answer<GroupSettings> {
-    let found = call.state().store.resources().get(call.scope(), KIND, name).await?;
-    Ok(found.unwrap_or_default())
+    Ok(call.one(KIND, name).await?.unwrap_or_default())
 }
 
 /// Writes a group's settings.

@@ -7,17 +7,16 @@ mod delete_log_stream;
 mod delete_retention_policy;
 mod describe_log_groups;
 mod describe_log_streams;
-mod embedded_metrics;
 mod fault;
 mod filter_log_events;
 mod get_log_events;
 mod group;
 mod insights;
 mod list_tags;
+mod metric_filter;
 mod put_log_events;
 mod put_retention_policy;
 mod tag;
-mod test_metric_filter;
 mod untag;
 
 pub(super) use insights::RunningQueries;
@@ -42,9 +41,11 @@ pub(super) fn service() -> Service {
             operation("CreateLogStream", Effect::Writes, create_log_stream::run),
             operation("DeleteLogGroup", Effect::Writes, delete_log_group::run),
             operation("DeleteLogStream", Effect::Writes, delete_log_stream::run),
+            operation("DeleteMetricFilter", Effect::Writes, metric_filter::delete),
             operation("DeleteRetentionPolicy", Effect::Writes, delete_retention_policy::run),
             operation("DescribeLogGroups", Effect::Reads, describe_log_groups::run),
             operation("DescribeLogStreams", Effect::Reads, describe_log_streams::run),
+            operation("DescribeMetricFilters", Effect::Reads, metric_filter::describe),
             operation("DescribeQueries", Effect::Reads, insights::describe_queries),
             operation("FilterLogEvents", Effect::ReadsData, filter_log_events::run),
             operation("GetLogEvents", Effect::ReadsData, get_log_events::run),
@@ -52,12 +53,13 @@ pub(super) fn service() -> Service {
             operation("ListTagsForResource", Effect::Reads, list_tags::run_resource),
             operation("ListTagsLogGroup", Effect::Reads, list_tags::run_group),
             operation("PutLogEvents", Effect::WritesData, put_log_events::run),
+            operation("PutMetricFilter", Effect::Writes, metric_filter::put),
             operation("PutRetentionPolicy", Effect::Writes, put_retention_policy::run),
             operation("StartQuery", Effect::Writes, insights::start_query),
             operation("StopQuery", Effect::Writes, insights::stop_query),
             operation("TagLogGroup", Effect::Writes, tag::run_group),
             operation("TagResource", Effect::Writes, tag::run_resource),
-            operation("TestMetricFilter", Effect::Reads, test_metric_filter::run),
+            operation("TestMetricFilter", Effect::Reads, metric_filter::test),
             operation("UntagLogGroup", Effect::Writes, untag::run_group),
             operation("UntagResource", Effect::Writes, untag::run_resource),
         ],

@@ -3,7 +3,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::embedded_metrics;
 use super::fault::{INVALID_PARAMETER, no_group, no_stream};
 use super::group::{check_name, check_stream_name};
 use crate::api::call::{Answer, Call};
@@ -74,9 +73,8 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
     let events = accepted(input.log_events, rejected);
     if !events.is_empty() {
         let mut batch = TelemetryBatch::new(call.scope().clone());
-        batch.metrics = embedded_metrics::metrics(&events);
         batch.logs.push(LogBatch { group, stream, events });
-        call.append(batch).await?;
+        call.ingest(batch).await?;
     }
     let rejected_log_events_info = (rejected != Rejected::default()).then_some(rejected);
     Ok(Output { next_sequence_token: SEQUENCE_TOKEN, rejected_log_events_info })

@@ -103,6 +103,11 @@ impl FilterPattern {
         matches!(self.dialect, Dialect::Everything)
     }
 
+    /// Whether its dialect names fields: JSON conditions and columns do, terms do not.
+    pub fn has_fields(&self) -> bool {
+        matches!(self.dialect, Dialect::Json(_) | Dialect::Columns(_))
+    }
+
     /// Whether a message matches.
     pub fn matches(&self, message: &str) -> bool {
         match &self.dialect {

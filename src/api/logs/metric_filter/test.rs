@@ -2,20 +2,20 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::fault::INVALID_PARAMETER;
+use super::super::fault::INVALID_PARAMETER;
 use crate::api::call::{Answer, Call};
 use crate::api::service::Constraints;
 use crate::query::filter_pattern::FilterPattern;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Input {
+pub(in crate::api::logs) struct Input {
     filter_pattern: String,
     log_event_messages: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Output {
+pub(in crate::api::logs) struct Output {
     matches: Vec<Match>,
 }
 
@@ -29,7 +29,7 @@ struct Match {
 
 /// Source: CloudWatch Logs API Reference, TestMetricFilter; events are counted from 0 as in its
 /// samples.
-pub(super) async fn run(_call: Call, input: Input) -> Answer<Output> {
+pub(in crate::api::logs) async fn run(_call: Call, input: Input) -> Answer<Output> {
     Constraints::new()
         .count("logEventMessages", input.log_event_messages.len(), 1, 50)
         .done(INVALID_PARAMETER)?;

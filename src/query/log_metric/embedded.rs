@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::telemetry::{
     Dimension, Dimensions, LogEvent, MetricBatch, MetricDatum, MetricValue, StandardUnit,
-    StorageResolution,
+    StatisticSet, StorageResolution,
 };
 use crate::time::Timestamp;
 
@@ -43,7 +43,7 @@ struct Definition {
 /// An event in another form, or one that breaks the format, holds none and is a log event all the
 /// same; a single broken dimension set or metric leaves its siblings alone.
 /// Source: CloudWatch User Guide, "Specification: Embedded metric format".
-pub(super) fn metrics(events: &[LogEvent]) -> Vec<MetricBatch> {
+pub fn embedded_metrics(events: &[LogEvent]) -> Vec<MetricBatch> {
     let mut batches: Vec<MetricBatch> = Vec::new();
     for event in events {
         for (namespace, data) in of_message(&event.message).unwrap_or_default() {
@@ -115,6 +115,7 @@ fn measured(
             let numbers = values.iter().map(Value::as_f64).collect::<Option<Vec<_>>>()?;
             MetricValue::Distribution(numbers.into_iter().map(|value| (value, 1.0)).collect())
         }
+        Value::Object(summary) => summarised(summary)?,
         value => MetricValue::Value(value.as_f64()?),
     };
     let unit = definition.unit.as_deref().map_or(Ok(StandardUnit::None), str::parse).ok()?;
@@ -126,13 +127,32 @@ fn measured(
     Some((value, unit, resolution))
 }
 
+/// What the OpenTelemetry exporter writes for a histogram: a summary, or values with counts.
+fn summarised(summary: &Map<String, Value>) -> Option<MetricValue> {
+    let number = |name: &str| summary.get(name)?.as_f64();
+    let numbers = |name: &str| {
+        summary.get(name)?.as_array()?.iter().map(Value::as_f64).collect::<Option<Vec<_>>>()
+    };
+    if let (Some(values), Some(counts)) = (numbers("Values"), numbers("Counts")) {
+        let fits = !values.is_empty() && values.len() <= VALUES_MAX && values.len() == counts.len();
+        return fits.then(|| MetricValue::Distribution(values.into_iter().zip(counts).collect()));
+    }
+    let set = StatisticSet {
+        sample_count: number("Count")?,
+        sum: number("Sum")?,
+        minimum: number("Min")?,
+        maximum: number("Max")?,
+    };
+    (set.sample_count > 0.0 && set.minimum <= set.maximum).then_some(MetricValue::StatisticSet(set))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn found(message: &str) -> Vec<MetricBatch> {
         let message = message.to_owned();
-        metrics(&[LogEvent { timestamp: Timestamp::EPOCH, message }])
+        embedded_metrics(&[LogEvent { timestamp: Timestamp::EPOCH, message }])
     }
 
     #[test]
@@ -154,6 +174,21 @@ mod tests {
         assert_eq!(data[0].storage_resolution, StorageResolution::High);
         assert_eq!(data[0].timestamp.as_millis(), 1_574_109_732_004);
         assert_eq!(data[2].value, MetricValue::Distribution(vec![(1.0, 1.0), (2.5, 1.0)]));
+    }
+
+    #[test]
+    fn a_histogram_is_a_summary_or_values_with_counts() {
+        let batches = found(
+            r#"{"_aws": {"Timestamp": 1, "CloudWatchMetrics": [{"Namespace": "App",
+            "Dimensions": [[]], "Metrics": [{"Name": "s"}, {"Name": "v"}, {"Name": "bad"}]}]},
+            "s": {"Max": 4, "Min": 1, "Count": 3, "Sum": 7},
+            "v": {"Values": [1, 2], "Counts": [3, 4], "Max": 2, "Min": 1, "Count": 7, "Sum": 11},
+            "bad": {"Max": 1, "Min": 4, "Count": 3, "Sum": 7}}"#,
+        );
+        let set = StatisticSet { sample_count: 3.0, sum: 7.0, minimum: 1.0, maximum: 4.0 };
+        let values = batches[0].data.iter().map(|datum| datum.value.clone()).collect::<Vec<_>>();
+        let counted = MetricValue::Distribution(vec![(1.0, 3.0), (2.0, 4.0)]);
+        assert_eq!(values, [MetricValue::StatisticSet(set), counted]);
     }
 
     #[test]
