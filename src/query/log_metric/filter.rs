@@ -73,25 +73,22 @@ impl SystemField {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum MetricFilterFault {
     /// The pattern is none.
-    #[error("Invalid filter pattern: {0}")]
+    #[error(transparent)]
     Pattern(#[from] FilterPatternError),
     /// The value is neither a number nor a selector.
-    #[error("Invalid metric transformation: metric value '{0}' is neither a number nor a selector")]
+    #[error("metric value '{0}' is neither a number nor a selector")]
     Value(Box<str>),
     /// Both are given.
-    #[error(
-        "Invalid metric transformation: dimensions and default value are mutually exclusive \
-         properties."
-    )]
+    #[error("dimensions and default value are mutually exclusive properties")]
     DefaultWithDimensions,
     /// Terms have no fields that a dimension could be read from.
-    #[error("Invalid metric transformation: dimensions need a JSON or space-delimited pattern")]
+    #[error("dimensions need a JSON or space-delimited pattern")]
     DimensionsOfTerms,
     /// Too many.
-    #[error("Invalid metric transformation: at most 3 dimensions are allowed")]
+    #[error("at most 3 dimensions are allowed")]
     TooManyDimensions,
     /// A dimension that is read from no field.
-    #[error("Invalid metric transformation: dimension value '{0}' is no selector")]
+    #[error("dimension value '{0}' is no selector")]
     Dimension(Box<str>),
 }
 

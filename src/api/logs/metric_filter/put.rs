@@ -9,7 +9,7 @@ use crate::api::call::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::service::Constraints;
 use crate::monitor::{MetricFilterRow, filter_name, filter_prefix, kind};
-use crate::query::log_metric::{MetricTransformation, SystemField};
+use crate::query::log_metric::{MetricFilterFault, MetricTransformation, SystemField};
 use crate::store::ResourceChanges;
 
 /// Source: CloudWatch Logs quotas.
@@ -47,7 +47,12 @@ pub(in crate::api::logs) async fn run(call: Call, input: Input) -> Answer<()> {
         created: call.now(),
         system_dimensions: input.emit_system_field_dimensions.into_iter().collect(),
     };
-    row.compile().map_err(|fault| INVALID_PARAMETER.because(fault.to_string()))?;
+    row.compile().map_err(|fault| {
+        INVALID_PARAMETER.because(match fault {
+            MetricFilterFault::Pattern(fault) => format!("Invalid filter pattern: {fault}"),
+            other => format!("Invalid metric transformation: {other}."),
+        })
+    })?;
     let name = filter_name(&input.log_group_name, &input.filter_name);
     check_quotas(&call, &input.log_group_name, (&name, &row)).await?;
     call.apply(ResourceChanges::new().put(kind::METRIC_FILTER, &name, &row)?).await?;
