@@ -14,10 +14,12 @@ use crate::telemetry::{MetricBatch, Scope, TelemetryBatch};
 #[derive(Clone, Debug)]
 pub struct LogRules {
     store: Store,
-    groups: Arc<RwLock<HashMap<Scope, HashMap<Arc<str>, Arc<GroupRules>>>>>,
+    groups: Arc<RwLock<HashMap<Scope, Groups>>>,
     /// Held while a group is read anew, so that the last reload sees the last change.
     reloading: Arc<tokio::sync::Mutex<()>>,
 }
+
+type Groups = HashMap<Arc<str>, Arc<GroupRules>>;
 
 #[derive(Debug, Default)]
 struct GroupRules {
