@@ -1,5 +1,7 @@
 //! What is left of browsers when things end badly: nothing. Ours are told by their mark.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -22,7 +24,7 @@ impl Own {
     fn pool() -> Self {
         let scratch = tempfile::tempdir().expect("a temporary folder");
         // The browser's user must be able to pass through.
-        let everyone = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+        let everyone = Permissions::from_mode(0o711);
         std::fs::set_permissions(scratch.path(), everyone).expect("it is ours");
         let settings = BrowserSettings { scratch_root: scratch.path().into(), ..settings() };
         let (mark, tasks) = (settings.mark.clone(), TaskGroup::new());
@@ -175,4 +177,27 @@ fn when_our_end_of_the_pipe_closes_the_guard_ends_even_what_fled_into_another_se
         .await;
     });
     assert!(is_empty(scratch.path()));
+}
+
+#[test]
+fn a_driver_that_lost_the_race_for_its_port_is_started_again() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+        let driver = folder.path().join("driver");
+        let lost = folder.path().join("lost");
+        let script = format!(
+            "#!/bin/sh\nmkdir {} 2>&- && echo 'IPv4 port not available. Exiting...' && exit 1\n\
+             exec chromedriver \"$@\"\n",
+            lost.display(),
+        );
+        std::fs::write(&driver, script).unwrap();
+        std::fs::set_permissions(&driver, Permissions::from_mode(0o755)).unwrap();
+        let tasks = TaskGroup::new();
+        let pool = pool(BrowserSettings { driver, ..settings() }, &tasks);
+        let session = pool.session(&PageSettings::default(), within(60)).await;
+        drop(session.expect("the second start succeeds"));
+        assert!(lost.is_dir(), "the first start lost its port");
+        pool.close().await;
+    });
 }

@@ -16,6 +16,8 @@ use crate::time::{Clock, Deadline};
 
 /// How long a guard gets to end its tree before we stop waiting for it.
 const STOP_GRACE: Duration = Duration::from_secs(10);
+/// How often a driver is started before its losing the race for a port counts as a fault.
+const START_ATTEMPTS: u32 = 3;
 /// A driver that has written so much without naming its port is not the driver we know.
 const START_OUTPUT_MAX: u64 = 64 * 1024;
 
@@ -68,6 +70,20 @@ impl Driver {
     ///
     /// Cancel safety: a dropped start closes the lifeline, so its guard cleans up.
     pub(in crate::runner::browser) async fn start(
+        settings: &BrowserSettings,
+        deadline: Deadline,
+        tasks: &TaskGroup,
+    ) -> Result<Self, DriverError> {
+        for _ in 1..START_ATTEMPTS {
+            match Self::start_once(settings, deadline, tasks).await {
+                Err(DriverError::Refused { said }) if lost_its_port(&said) => {}
+                outcome => return outcome,
+            }
+        }
+        Self::start_once(settings, deadline, tasks).await
+    }
+
+    async fn start_once(
         settings: &BrowserSettings,
         deadline: Deadline,
         tasks: &TaskGroup,
@@ -187,6 +203,12 @@ fn started_port(line: &str) -> Option<u16> {
         .1;
     let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
     digits.parse().ok()
+}
+
+/// Whether a chromedriver lost the race for its port: it takes a free one on IPv6, then the same
+/// number on IPv4, which another process may have had since.
+fn lost_its_port(said: &str) -> bool {
+    said.contains("port not available")
 }
 
 async fn drain(mut output: BufReader<impl AsyncRead + Unpin>) {
