@@ -38,6 +38,10 @@ pub(super) struct Beside {
     pub(super) trail: AuditTrail,
     /// The queries under way.
     pub(super) queries: RunningQueries,
+    /// The export tasks under way.
+    pub(super) exports: RunningQueries,
+    /// The live tails under way.
+    pub(super) tails: RunningQueries,
 }
 
 /// What is known about a call before its operation runs.
@@ -101,9 +105,12 @@ impl Call {
     ///
     /// Errors: those of the store, as the caller is told them.
     pub(super) async fn ingest(&self, mut batch: TelemetryBatch) -> Answer<()> {
-        let absorbed = self.state().monitor.logs().absorb(&mut batch)?;
-        let changes = (!absorbed.changes.is_empty()).then_some(absorbed.changes);
-        self.append_with(batch, changes).await.map_err(ApiError::from)
+        let rules = self.state().monitor.logs();
+        let absorbed = rules.absorb(&mut batch)?;
+        let changes = (!absorbed.changes.is_empty()).then(|| absorbed.changes.clone());
+        self.append_with(batch, changes).await?;
+        rules.appended(absorbed);
+        Ok(())
     }
 
     /// Makes changes of resources durable, together with the record of this call.
@@ -173,6 +180,16 @@ impl Call {
     /// The queries under way.
     pub(super) fn queries(&self) -> &RunningQueries {
         &self.shared.beside.queries
+    }
+
+    /// The export tasks under way.
+    pub(super) fn exports(&self) -> &RunningQueries {
+        &self.shared.beside.exports
+    }
+
+    /// The live tails under way.
+    pub(super) fn tails(&self) -> &RunningQueries {
+        &self.shared.beside.tails
     }
 
     fn is_audited(&self) -> bool {

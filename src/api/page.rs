@@ -54,6 +54,11 @@ pub(super) fn cut<T>(items: &mut Vec<T>, page: usize) -> Option<&T> {
     if more { items.last() } else { None }
 }
 
+/// How many items a page holds: what was asked for, checked before, or the operation's own number.
+pub(super) fn size(asked: Option<i64>, default: usize) -> usize {
+    asked.and_then(|asked| usize::try_from(asked).ok()).unwrap_or(default)
+}
+
 /// The page of a whole list that `token` stands for, and the token of the next one.
 ///
 /// `items` are sorted by `name`, which tells every one of them apart.

@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -6,6 +7,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
+use futures_util::StreamExt;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use tokio::sync::Semaphore;
@@ -19,7 +21,7 @@ use super::error::ApiError;
 use super::fault;
 use super::logs::RunningQueries;
 use super::service::{Output, Service};
-use super::wire::{Manner, Protocol, Reply, error_reply};
+use super::wire::{ByteStream, Manner, Protocol, Reply, error_reply};
 use super::{Access, ApiState, health, services};
 use crate::telemetry::{Region, Scope};
 
@@ -30,7 +32,8 @@ pub fn router(state: ApiState) -> Router {
     let requests = Arc::new(Semaphore::new(state.settings.requests_max));
     let health = state.store.clone();
     let trail = AuditTrail::start(state.store.clone(), &state.tasks);
-    let beside = Beside { trail, queries: RunningQueries::default() };
+    let [queries, exports, tails] = [(); 3].map(|()| RunningQueries::default());
+    let beside = Beside { trail, queries, exports, tails };
     let door = Arc::new(Door { state, beside, services: services(), requests });
     Router::new()
         .route("/", post(answer))
@@ -234,7 +237,11 @@ impl From<BodyError> for ApiError {
 }
 
 fn http_response(reply: Reply, protocol: Protocol, request_id: &str) -> Response {
-    let mut response = Response::new(Body::from(reply.body));
+    let body = match reply.stream {
+        None => Body::from(reply.body),
+        Some(ByteStream(frames)) => Body::from_stream(frames.map(Ok::<_, Infallible>)),
+    };
+    let mut response = Response::new(body);
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::future::Future;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::Method;
@@ -10,8 +11,8 @@ use serde::de::DeserializeOwned;
 
 use super::call::Call;
 use super::error::{ApiError, Fault};
-use super::wire::{DecodeError, DecodeFault, EncodeError, JsonVersion, Manner, Node, Reply};
-use super::wire::{lower_first, output_reply};
+use super::wire::{ByteStream, DecodeError, DecodeFault, EncodeError, JsonVersion, Manner};
+use super::wire::{Node, Reply, lower_first, output_reply};
 
 /// One AWS service: how its requests are told apart, how it refuses, and its operations.
 #[derive(Debug)]
@@ -89,12 +90,30 @@ pub(super) type Pending = BoxFuture<'static, Result<Box<dyn Output>, ApiError>>;
 /// An output that can be written in any protocol.
 pub(super) trait Output: Send {
     /// Writes it.
-    fn reply(&self, manner: Manner<'_>) -> Result<Reply, EncodeError>;
+    fn reply(self: Box<Self>, manner: Manner<'_>) -> Result<Reply, EncodeError>;
 }
 
 impl<T: Serialize + Send> Output for T {
-    fn reply(&self, manner: Manner<'_>) -> Result<Reply, EncodeError> {
-        output_reply(manner, self)
+    fn reply(self: Box<Self>, manner: Manner<'_>) -> Result<Reply, EncodeError> {
+        output_reply(manner, &*self)
+    }
+}
+
+/// An output that is no structure: bytes of another content type, whole or as they are made.
+#[derive(Debug)]
+pub(super) struct RawOutput {
+    /// What the bytes are.
+    pub(super) content_type: &'static str,
+    /// The bytes, when they are known.
+    pub(super) bytes: Bytes,
+    /// The bytes as they are made.
+    pub(super) stream: Option<ByteStream>,
+}
+
+impl Output for RawOutput {
+    fn reply(self: Box<Self>, _manner: Manner<'_>) -> Result<Reply, EncodeError> {
+        let headers = vec![("content-type", self.content_type.to_owned())];
+        Ok(Reply { status: 200, headers, body: self.bytes, stream: self.stream })
     }
 }
 
@@ -116,6 +135,19 @@ where
         let input = input.decode::<I>()?;
         let answer = run(call, input);
         Ok(async move { answer.await.map(|output| Box::new(output) as Box<dyn Output>) }.boxed())
+    };
+    Operation { name, effect, route: None, sent_bytes_max: None, run: Box::new(run) }
+}
+
+/// One line of a service's table: an operation that settles itself how its output is written.
+pub(super) fn raw_operation<I, F, R>(name: &'static str, effect: Effect, run: F) -> Operation
+where
+    I: DeserializeOwned + Send + 'static,
+    F: Fn(Call, I) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Result<Box<dyn Output>, ApiError>> + Send + 'static,
+{
+    let run = move |call: Call, input: Node<'_>| -> Result<Pending, DecodeError> {
+        Ok(run(call, input.decode::<I>()?).boxed())
     };
     Operation { name, effect, route: None, sent_bytes_max: None, run: Box::new(run) }
 }

@@ -16,6 +16,16 @@ pub const CANARY_SLOT: &str = "canary-slot";
 pub const CANARY_RUN: &str = "canary-run";
 /// A [`MetricFilterRow`](super::MetricFilterRow), by its group and its own name.
 pub const METRIC_FILTER: &str = "metric-filter";
+/// A [`SubscriptionRow`](super::SubscriptionRow), by its group and its own name.
+pub const SUBSCRIPTION_FILTER: &str = "subscription-filter";
+/// A [`DataProtectionRow`](super::DataProtectionRow), by its group and `policy`.
+pub const DATA_PROTECTION: &str = "log-data-protection";
+/// An [`AccountPolicyRow`](super::AccountPolicyRow), by its kind and its own name.
+pub const LOG_ACCOUNT_POLICY: &str = "log-account-policy";
+/// A [`DestinationRow`](super::DestinationRow), by name.
+pub const LOG_DESTINATION: &str = "log-destination";
+/// A [`LogDeliveryRow`](super::LogDeliveryRow) that is still to be delivered; names sort by time.
+pub const LOG_DELIVERY: &str = "log-delivery";
 /// An [`OutboxRow`](super::OutboxRow) that is still to be delivered; names sort by time.
 pub const OUTBOX: &str = "outbox";
 /// An [`OutboxRow`](super::OutboxRow) that was given up; names sort by time.

@@ -32,7 +32,12 @@ pub use alarms::{
 };
 pub use deliver::OutboxRow;
 pub use handle::MonitorHandle;
-pub use logs::{Absorbed, LogRules, MetricFilterRow, filter_name, filter_prefix};
+pub use logs::{
+    Absorbed, AccountPolicyRow, DataProtectionRow, DestinationRow, Distribution, GroupSelection,
+    LogDeliveryRow, LogMask, LogRules, MetricFilterRow, OUTGOING_BUCKET, SubscriptionRow, Tail,
+    TailedLines, TargetKind, control_message, filter_name, filter_prefix, protection_name,
+    target_kind,
+};
 pub use run_row::{ArtifactRow, CanaryRow, CanaryRunRow, CanaryState};
 pub use settings::MonitorSettings;
 pub use start::{Monitor, MonitorError, MonitorParts};

@@ -71,8 +71,8 @@ impl Recorder {
             }
         };
         let metrics = metric_ids(&batch);
-        match self.append(batch, &row, absorbed.changes).await {
-            Ok(()) => {}
+        match self.append(batch, &row, absorbed.changes.clone()).await {
+            Ok(()) => self.logs.appended(absorbed),
             Err(error) => {
                 return tracing::error!(canary = %row.canary, run = %row.id, %error, "run not kept");
             }

@@ -10,7 +10,7 @@ use super::alarms::{AlarmHandle, AlarmParts};
 use super::deliver::{Deliverer, NEW_ROWS_MAX};
 use super::handle::MonitorHandle;
 use super::kind;
-use super::logs::LogRules;
+use super::logs::{LogDeliverer, LogRules};
 use super::memory::RunMemory;
 use super::record::Recorder;
 use super::run_row::{CanaryRow, CanaryRunRow};
@@ -86,7 +86,7 @@ impl Monitor {
             outbox,
         };
         let known = Known::load(&store, &settings).await?;
-        let logs = LogRules::load(&store).await?;
+        let logs = LogRules::load(&store, Arc::clone(&clock)).await?;
         let alarms = AlarmHandle::start(alarm_parts, &notifier, &alarm_tasks).await?;
         let recorder = Recorder {
             store: store.clone(),
@@ -97,6 +97,9 @@ impl Monitor {
             clock: Arc::clone(&clock),
         };
         recorder.remember_all(&known.runs);
+        let log_deliverer =
+            LogDeliverer { store: store.clone(), rules: logs.clone(), clock: Arc::clone(&clock) };
+        deliveries.spawn("deliver log events", |stop| log_deliverer.run(stop));
         let deliverer = Deliverer {
             store,
             notifier,

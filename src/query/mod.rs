@@ -3,6 +3,7 @@
 pub mod filter_pattern;
 pub mod insights;
 pub mod log_metric;
+pub mod masking;
 pub mod metric_math;
 pub mod metric_search;
 pub mod metrics_insights;

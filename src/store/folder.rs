@@ -13,7 +13,7 @@ const FORMAT_PREFIX: &str = "coalmine data folder, format ";
 /// A data folder's paths.
 ///
 /// Names in it: `format` (one line), `lock`, `wal.db`, `catalog.db`, `segments/`, `artifacts/`,
-/// `quarantine/`. This type is the only one that makes them.
+/// `buckets/`, `quarantine/`. This type is the only one that makes them.
 #[derive(Clone, Debug)]
 pub(super) struct Folder {
     directory: PathBuf,
@@ -41,7 +41,8 @@ impl Folder {
             write_format(directory).map_err(at(&directory.join("format")))?;
         }
         let folder = Self { directory: directory.into() };
-        for inner in [folder.segments(), folder.artifacts(), folder.quarantine()] {
+        for inner in [folder.segments(), folder.artifacts(), folder.buckets(), folder.quarantine()]
+        {
             fs::create_dir_all(&inner).map_err(at(&inner))?;
         }
         Ok((folder, lock))
@@ -61,6 +62,10 @@ impl Folder {
 
     pub(super) fn artifacts(&self) -> PathBuf {
         self.directory.join("artifacts")
+    }
+
+    pub(super) fn buckets(&self) -> PathBuf {
+        self.directory.join("buckets")
     }
 
     pub(super) fn quarantine(&self) -> PathBuf {

@@ -6,7 +6,7 @@ use super::codec::{LogChange, Record};
 use super::counters::{Counters, add};
 use super::error::{AppendError, OpenError, UpkeepError};
 use super::lsn::Lsn;
-use super::read::{Artifacts, Audit, Events, Logs, Metrics, Resources, Traces};
+use super::read::{Artifacts, Audit, Buckets, Events, Logs, Metrics, Resources, Traces};
 use super::resource::ResourceChanges;
 use super::settings::StoreSettings;
 use super::state::Shared;
@@ -155,6 +155,11 @@ impl Store {
     /// Files that runs leave, by the hash of their content.
     pub const fn artifacts(&self) -> Artifacts<'_> {
         Artifacts(self)
+    }
+
+    /// Objects by bucket and key.
+    pub const fn buckets(&self) -> Buckets<'_> {
+        Buckets(self)
     }
 
     pub(super) async fn change_logs(

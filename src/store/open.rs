@@ -49,6 +49,7 @@ pub(super) fn open(
     let parts = Parts {
         segments: objects(&folder.segments())?,
         artifacts: objects(&folder.artifacts())?,
+        buckets: objects(&folder.buckets())?,
         folder: folder.clone(),
         series: loaded.series,
         directory: loaded.directory,

@@ -25,6 +25,7 @@ async fn passes(file: &str) {
         .args(["-B", "-m", "unittest", file])
         .current_dir(folder)
         .env("COALMINE_ENDPOINT", server.url())
+        .env("COALMINE_DATA", server.folder())
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()
@@ -48,6 +49,11 @@ async fn boto3_writes_and_filters_logs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn boto3_makes_metrics_of_log_events() {
     passes("test_log_filters").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_subscribes_to_tails_masks_and_exports_logs() {
+    passes("test_log_delivery").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,7 +24,7 @@ pub(crate) struct Server {
     /// What it answers from.
     pub(crate) store: Store,
     engines: TaskGroup,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Server {
@@ -64,12 +64,17 @@ impl Server {
             let stopped = async move { stop.cancelled().await };
             axum::serve(listener, app).with_graceful_shutdown(stopped).await.expect("it serves");
         });
-        Self { address, doors, monitor, store, engines, _folder: folder }
+        Self { address, doors, monitor, store, engines, folder }
     }
 
     /// Where it is.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where its data lies.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// Doors first, the store last.

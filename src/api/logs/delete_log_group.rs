@@ -5,6 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::fault::{VALIDATION, no_group};
 use super::group::{self, check_name};
+use super::index_policy;
 use crate::api::call::{Answer, Call};
 use crate::monitor::{filter_prefix, kind};
 use crate::store::{AppendError, ResourceChanges};
@@ -28,8 +29,11 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<()> {
     }
     // ORDER: what belongs to it before the group, so that a group made anew never inherits it.
     let mut changes = ResourceChanges::new().delete(group::KIND, name);
-    for (filter, _) in call.all::<IgnoredAny>(kind::METRIC_FILTER, &filter_prefix(name)).await? {
-        changes = changes.delete(kind::METRIC_FILTER, &filter);
+    changes = index_policy::forget(changes, name);
+    for kind in [kind::METRIC_FILTER, kind::SUBSCRIPTION_FILTER, kind::DATA_PROTECTION] {
+        for (filter, _) in call.all::<IgnoredAny>(kind, &filter_prefix(name)).await? {
+            changes = changes.delete(kind, &filter);
+        }
     }
     call.apply(changes).await?;
     call.state().monitor.logs().reload(call.scope(), name).await?;

@@ -50,6 +50,8 @@ struct Described {
     log_group_class: LogGroupClass,
     log_group_arn: String,
     deletion_protection_enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_protection_status: Option<&'static str>,
 }
 
 /// Source: CloudWatch Logs API Reference, DescribeLogGroups: by name, ASCII order.
@@ -122,6 +124,7 @@ async fn describe(
         return Ok(None);
     }
     let arn = group::arn(call.scope(), &found.name);
+    let protected = call.state().monitor.logs().is_protected(call.scope(), &found.name);
     Ok(Some(Described {
         log_group_name: found.name.to_string(),
         creation_time: found.created.as_millis(),
@@ -133,5 +136,6 @@ async fn describe(
         log_group_class: own,
         log_group_arn: arn,
         deletion_protection_enabled: settings.deletion_protected,
+        data_protection_status: protected.then_some("ACTIVATED"),
     }))
 }

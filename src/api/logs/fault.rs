@@ -12,6 +12,10 @@ pub(super) const NOT_FOUND: Fault = Fault::plain("ResourceNotFoundException", 40
 pub(super) const ALREADY_EXISTS: Fault = Fault::plain("ResourceAlreadyExistsException", 400);
 /// More than there may be.
 pub(super) const LIMIT_EXCEEDED: Fault = Fault::plain("LimitExceededException", 400);
+/// Two changes that exclude each other.
+pub(super) const OPERATION_ABORTED: Fault = Fault::plain("OperationAbortedException", 400);
+/// Not in the state that it is in.
+pub(super) const INVALID_OPERATION: Fault = Fault::plain("InvalidOperationException", 400);
 /// A query's text is none.
 pub(super) const MALFORMED_QUERY: Fault = Fault::plain("MalformedQueryException", 400);
 /// The newer operations' refusal.

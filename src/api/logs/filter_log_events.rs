@@ -27,6 +27,7 @@ pub(super) struct Input {
     next_token: Option<String>,
     limit: Option<i64>,
     start_from_head: Option<bool>,
+    unmask: Option<bool>,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,11 +89,12 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
     };
     let matches = |event: &StoredLogEvent| pattern.matches(&event.message);
     let found = logs.filter_events(call.scope(), &search, &matches).await?;
+    let mask = group::mask(&call, &group, input.unmask);
     let event = |event: StoredLogEvent| FilteredLogEvent {
         event_id: event.id(),
         log_stream_name: event.stream,
         timestamp: event.timestamp.as_millis(),
-        message: event.message,
+        message: mask.shared(event.ingestion_time, &event.message),
         ingestion_time: event.ingestion_time.as_millis(),
     };
     let events = found.events.into_iter().map(event).collect();

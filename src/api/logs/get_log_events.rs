@@ -22,6 +22,7 @@ pub(super) struct Input {
     next_token: Option<String>,
     limit: Option<i64>,
     start_from_head: Option<bool>,
+    unmask: Option<bool>,
 }
 
 #[derive(Debug, Serialize)]
@@ -63,9 +64,10 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
         limit: usize::try_from(input.limit.unwrap_or(EVENTS_MAX)).unwrap_or(usize::MAX),
     };
     let page = logs.get_events(call.scope(), &read).await?;
+    let mask = group::mask(&call, &group, input.unmask);
     let event = |event: crate::store::StoredLogEvent| OutputLogEvent {
         timestamp: event.timestamp.as_millis(),
-        message: event.message,
+        message: mask.shared(event.ingestion_time, &event.message),
         ingestion_time: event.ingestion_time.as_millis(),
     };
     Ok(Output {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::fault::{INVALID_PARAMETER, no_group};
 use crate::api::call::{Answer, Call};
 use crate::api::service::Constraints;
+use crate::monitor::LogMask;
 use crate::store::ResourceChanges;
 use crate::telemetry::Scope;
 
@@ -61,6 +62,14 @@ pub(super) async fn settings(call: &Call, name: &str) -> Answer<GroupSettings> {
 pub(super) async fn put_settings(call: &Call, name: &str, settings: &GroupSettings) -> Answer<()> {
     call.apply(ResourceChanges::new().put(KIND, name, settings)?).await?;
     Ok(())
+}
+
+/// What is masked in a group's events, unless they are asked for as they are.
+pub(super) fn mask(call: &Call, name: &str, unmask: Option<bool>) -> LogMask {
+    match unmask {
+        Some(true) => LogMask::none(),
+        _ => call.state().monitor.logs().mask(call.scope(), name),
+    }
 }
 
 /// `arn:aws:logs:<region>:<account>:log-group:<name>`, without the `:*` of the older form.

@@ -1,9 +1,9 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::group;
+use super::tagged::{Tagged, Tags};
 use crate::api::call::{Answer, Call};
 
 #[derive(Debug, Deserialize)]
@@ -20,21 +20,18 @@ pub(super) struct GroupInput {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Output {
-    tags: BTreeMap<String, String>,
+    tags: Tags,
 }
 
 /// Source: CloudWatch Logs API Reference, ListTagsForResource.
 pub(super) async fn run_resource(call: Call, input: ResourceInput) -> Answer<Output> {
-    let group = group::by_identifier(&call, &input.resource_arn)?;
-    list(&call, &group).await
+    let tagged = Tagged::find(&call, &input.resource_arn).await?;
+    Ok(Output { tags: tagged.tags(&call).await? })
 }
 
 /// Source: CloudWatch Logs API Reference, ListTagsLogGroup; the older form of ListTagsForResource.
 pub(super) async fn run_group(call: Call, input: GroupInput) -> Answer<Output> {
-    list(&call, &input.log_group_name).await
-}
-
-async fn list(call: &Call, name: &str) -> Answer<Output> {
-    group::existing(call, name)?;
-    Ok(Output { tags: group::settings(call, name).await?.tags })
+    group::check_name(&input.log_group_name)?;
+    group::existing(&call, &input.log_group_name)?;
+    Ok(Output { tags: Tagged::Group(input.log_group_name).tags(&call).await? })
 }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::group;
+use super::tagged::Tagged;
 use crate::api::call::{Answer, Call};
 
 #[derive(Debug, Deserialize)]
@@ -21,18 +22,19 @@ pub(super) struct GroupInput {
 
 /// Source: CloudWatch Logs API Reference, UntagResource.
 pub(super) async fn run_resource(call: Call, input: ResourceInput) -> Answer<()> {
-    let group = group::by_identifier(&call, &input.resource_arn)?;
-    remove(&call, &group, &input.tag_keys).await
+    let tagged = Tagged::find(&call, &input.resource_arn).await?;
+    remove(&call, &tagged, &input.tag_keys).await
 }
 
 /// Source: CloudWatch Logs API Reference, UntagLogGroup; the older form of UntagResource.
 pub(super) async fn run_group(call: Call, input: GroupInput) -> Answer<()> {
-    remove(&call, &input.log_group_name, &input.tags).await
+    group::check_name(&input.log_group_name)?;
+    group::existing(&call, &input.log_group_name)?;
+    remove(&call, &Tagged::Group(input.log_group_name), &input.tags).await
 }
 
-async fn remove(call: &Call, name: &str, keys: &[String]) -> Answer<()> {
-    group::existing(call, name)?;
-    let mut settings = group::settings(call, name).await?;
-    settings.tags.retain(|key, _| !keys.contains(key));
-    group::put_settings(call, name, &settings).await
+async fn remove(call: &Call, tagged: &Tagged, keys: &[String]) -> Answer<()> {
+    let mut tags = tagged.tags(call).await?;
+    tags.retain(|key, _| !keys.contains(key));
+    tagged.set(call, tags).await
 }

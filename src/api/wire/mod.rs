@@ -21,6 +21,7 @@
 mod caps;
 mod cbor;
 mod decode;
+pub(super) mod event_stream;
 mod instant;
 mod json;
 mod node;
@@ -33,7 +34,7 @@ pub(super) use decode::{DecodeError, DecodeFault, lower_first};
 pub(super) use instant::Instant;
 pub(super) use node::Node;
 pub(super) use query::Form;
-pub(super) use reply::{EncodeError, Manner, Reply, error_reply, output_reply};
+pub(super) use reply::{ByteStream, EncodeError, Manner, Reply, error_reply, output_reply};
 
 /// How a request is written, and so how its answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

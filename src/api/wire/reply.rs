@@ -1,6 +1,7 @@
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use bytes::Bytes;
+use futures_util::stream::BoxStream;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -9,8 +10,17 @@ use super::Protocol;
 use super::xml::{self, XmlError};
 use crate::api::error::ApiError;
 
+/// A body that is sent as it is made.
+pub(in crate::api) struct ByteStream(pub(in crate::api) BoxStream<'static, Bytes>);
+
+impl fmt::Debug for ByteStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ByteStream")
+    }
+}
+
 /// An answer, before it is HTTP.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(in crate::api) struct Reply {
     /// The HTTP status.
     pub(in crate::api) status: u16,
@@ -18,6 +28,8 @@ pub(in crate::api) struct Reply {
     pub(in crate::api) headers: Vec<(&'static str, String)>,
     /// The body.
     pub(in crate::api) body: Bytes,
+    /// What is sent in its place, as it is made.
+    pub(in crate::api) stream: Option<ByteStream>,
 }
 
 /// How an answer is to be written.
@@ -61,7 +73,7 @@ pub(in crate::api) fn output_reply<T: Serialize>(
         Protocol::Json(_) | Protocol::RestJson => json(output)?,
         Protocol::Cbor => cbor(output)?,
     };
-    Ok(Reply { status: 200, headers: Vec::new(), body: body.into() })
+    Ok(Reply { status: 200, headers: Vec::new(), body: body.into(), stream: None })
 }
 
 /// Writes a refusal. Nothing in it can fail to be written.
@@ -84,7 +96,7 @@ pub(in crate::api) fn error_reply(manner: Manner<'_>, error: &ApiError) -> Reply
             json(&error_members(manner, error)).unwrap_or_default()
         }
     };
-    Reply { status: fault.status, headers, body: body.into() }
+    Reply { status: fault.status, headers, body: body.into(), stream: None }
 }
 
 fn json<T: Serialize>(output: &T) -> Result<Vec<u8>, EncodeError> {

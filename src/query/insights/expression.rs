@@ -24,11 +24,13 @@ pub(super) struct Parser<'s> {
     depth: usize,
     /// Where aggregates go; `None` outside of stats.
     pub(super) aggregates: Option<Vec<Aggregate>>,
+    /// Whether `unmask` was read.
+    pub(super) unmasks: bool,
 }
 
 impl<'s> Parser<'s> {
     pub(super) const fn new(source: &'s str, tokens: Vec<Token>) -> Self {
-        Self { source, tokens, at: 0, depth: 0, aggregates: None }
+        Self { source, tokens, at: 0, depth: 0, aggregates: None, unmasks: false }
     }
 
     pub(super) fn peek(&self) -> &Kind {

@@ -13,6 +13,7 @@ use crate::diagnostic::{Span, did_you_mean};
 #[derive(Clone, Debug)]
 pub struct Query {
     pub(super) commands: Vec<Command>,
+    unmasks: bool,
 }
 
 /// Source: CloudWatch Logs quotas, `stats` commands of one query.
@@ -87,7 +88,12 @@ impl Query {
                 }
             }
         }
-        Ok(Self { commands })
+        Ok(Self { commands, unmasks: parser.unmasks })
+    }
+
+    /// Whether it asks for texts as they are where a data protection policy masks them.
+    pub const fn unmasks(&self) -> bool {
+        self.unmasks
     }
 }
 
@@ -156,9 +162,10 @@ impl Parser<'_> {
                 let into = self.name()?;
                 Command::Unnest { list: Expression::Field(Arc::clone(&into)), into }
             }
-            // Nothing is masked here, so there is nothing to unmask.
+            // What is masked is masked before it is fed; see `Query::unmasks`.
             "unmask" => {
                 self.names()?;
+                self.unmasks = true;
                 return Ok(None);
             }
             _ => Command::Shape(self.shape(&lower, &word, span)?),

@@ -1,10 +1,11 @@
 //! Views of the store, one a signal: what recent data and segments hold, as one answer.
 //!
 //! Main types: [`Metrics`], [`Logs`], [`Traces`], [`Events`], [`Audit`], [`Resources`],
-//! [`Artifacts`]. Nothing here writes but through the store's own appends.
+//! [`Artifacts`], [`Buckets`]. Nothing here writes but through the store's own appends.
 
 mod artifacts;
 mod audit;
+mod buckets;
 mod events;
 mod log_directory;
 mod log_scan;
@@ -21,6 +22,7 @@ use super::state::{Shared, View};
 pub(super) use artifacts::{ARTIFACT_KIND, ArtifactNote};
 pub use artifacts::{ArtifactError, ArtifactId, Artifacts};
 pub use audit::{Audit, AuditAttribute, AuditPosition, AuditQuery};
+pub use buckets::{BucketError, Buckets};
 pub use events::{EventPosition, Events, FoundEvents};
 pub use log_directory::{LogGroup, LogStream};
 pub use logs::{

@@ -7,7 +7,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
-/// Named, immutable objects: segments or artifacts.
+/// Named, immutable objects: segments, artifacts, or what is in buckets.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Objects {
     store: Arc<dyn ObjectStore>,

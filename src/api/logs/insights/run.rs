@@ -6,6 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::document::{Counted, QUERY, QueryDocument, QueryStatus, ROWS};
 use crate::api::call::Call;
+use crate::api::logs::log_record;
+use crate::monitor::LogMask;
 use crate::query::insights::{Context, InsightsError, Outcome, Query, Record};
 use crate::store::{
     Direction, LogSearch, ReadError, ResourceChanges, StoredLogEvent, StreamSelection,
@@ -18,7 +20,7 @@ const TIME_MAX: Duration = Duration::from_secs(3600);
 /// Lines that one read of a group may look at before a stop is noticed are bounded by the store.
 const PAGE: usize = 10_000;
 
-/// The queries under way, by id, with what stops them.
+/// What is under way, by id, with what stops it: queries, and in further ones exports and tails.
 #[derive(Clone, Debug, Default)]
 pub(in crate::api) struct RunningQueries {
     running: Arc<Mutex<HashMap<String, (Scope, CancellationToken)>>>,
@@ -26,22 +28,22 @@ pub(in crate::api) struct RunningQueries {
 
 impl RunningQueries {
     /// Whether a query is under way.
-    pub(super) fn is_running(&self, id: &str) -> bool {
+    pub(in crate::api::logs) fn is_running(&self, id: &str) -> bool {
         self.lock().contains_key(id)
     }
 
     /// How many queries of an account are under way.
-    pub(super) fn count(&self, scope: &Scope) -> usize {
+    pub(in crate::api::logs) fn count(&self, scope: &Scope) -> usize {
         self.lock().values().filter(|(of, _)| of == scope).count()
     }
 
     /// Notes a query; it is stopped with the token.
-    pub(super) fn add(&self, id: &str, scope: &Scope, stop: &CancellationToken) {
+    pub(in crate::api::logs) fn add(&self, id: &str, scope: &Scope, stop: &CancellationToken) {
         self.lock().insert(id.to_owned(), (scope.clone(), stop.clone()));
     }
 
     /// Stops a query of an account; says whether it was under way.
-    pub(super) fn stop(&self, id: &str, scope: &Scope) -> bool {
+    pub(in crate::api::logs) fn stop(&self, id: &str, scope: &Scope) -> bool {
         let running = self.lock();
         let found = running.get(id).filter(|(of, _)| of == scope);
         found.is_some_and(|(_, stop)| {
@@ -50,7 +52,8 @@ impl RunningQueries {
         })
     }
 
-    fn remove(&self, id: &str) {
+    /// Forgets one that has ended.
+    pub(in crate::api::logs) fn remove(&self, id: &str) {
         self.lock().remove(id);
     }
 
@@ -120,12 +123,18 @@ async fn scan(call: &Call, job: &Job) -> Result<Result<Outcome, InsightsError>, 
     let logs = call.state().store.logs();
     for group in &job.document.groups {
         let log = format!("{}:{group}", call.scope().account);
+        let mask = match job.query.unmasks() {
+            true => LogMask::none(),
+            false => call.state().monitor.logs().mask(call.scope(), group),
+        };
+        let start = log_record::pointer_start(group);
         let feed = |event: &StoredLogEvent| {
-            let pointer = event.id();
+            let pointer = format!("{start}{}", event.id());
+            let message = mask.apply(event.ingestion_time, &event.message);
             let record = Record {
                 timestamp: event.timestamp,
                 ingestion_time: event.ingestion_time,
-                message: &event.message,
+                message: &message,
                 log: &log,
                 stream: &event.stream,
                 pointer: &pointer,

@@ -9,7 +9,7 @@ mod test;
 
 pub(super) use delete::run as delete;
 pub(super) use describe::run as describe;
-pub(super) use put::run as put;
+pub(super) use put::{refuse_unsupported, run as put};
 pub(super) use test::run as test;
 
 use super::fault::INVALID_PARAMETER;
