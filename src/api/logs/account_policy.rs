@@ -14,34 +14,39 @@ use crate::store::{AppendError, ResourceChanges};
 use crate::telemetry::AccountId;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum PolicyType {
-    DataProtectionPolicy,
-    SubscriptionFilterPolicy,
-    FieldIndexPolicy,
-    TransformerPolicy,
-    MetricExtractionPolicy,
-    RetentionPolicy,
+    #[serde(rename = "DATA_PROTECTION_POLICY")]
+    DataProtection,
+    #[serde(rename = "SUBSCRIPTION_FILTER_POLICY")]
+    SubscriptionFilter,
+    #[serde(rename = "FIELD_INDEX_POLICY")]
+    FieldIndex,
+    #[serde(rename = "TRANSFORMER_POLICY")]
+    Transformer,
+    #[serde(rename = "METRIC_EXTRACTION_POLICY")]
+    MetricExtraction,
+    #[serde(rename = "RETENTION_POLICY")]
+    Retention,
 }
 
 impl PolicyType {
     const fn as_str(self) -> &'static str {
         match self {
-            Self::DataProtectionPolicy => "DATA_PROTECTION_POLICY",
-            Self::SubscriptionFilterPolicy => "SUBSCRIPTION_FILTER_POLICY",
-            Self::FieldIndexPolicy => "FIELD_INDEX_POLICY",
-            Self::TransformerPolicy => "TRANSFORMER_POLICY",
-            Self::MetricExtractionPolicy => "METRIC_EXTRACTION_POLICY",
-            Self::RetentionPolicy => "RETENTION_POLICY",
+            Self::DataProtection => "DATA_PROTECTION_POLICY",
+            Self::SubscriptionFilter => "SUBSCRIPTION_FILTER_POLICY",
+            Self::FieldIndex => "FIELD_INDEX_POLICY",
+            Self::Transformer => "TRANSFORMER_POLICY",
+            Self::MetricExtraction => "METRIC_EXTRACTION_POLICY",
+            Self::Retention => "RETENTION_POLICY",
         }
     }
 
     /// Source: CloudWatch Logs API Reference, PutAccountPolicy.
     const fn count_max(self) -> usize {
         match self {
-            Self::DataProtectionPolicy | Self::SubscriptionFilterPolicy => 1,
-            Self::MetricExtractionPolicy => 5,
-            Self::FieldIndexPolicy | Self::TransformerPolicy | Self::RetentionPolicy => 20,
+            Self::DataProtection | Self::SubscriptionFilter => 1,
+            Self::MetricExtraction => 5,
+            Self::FieldIndex | Self::Transformer | Self::Retention => 20,
         }
     }
 }
@@ -122,17 +127,17 @@ async fn check(call: &Call, input: &PutInput) -> Answer<()> {
     }
     let document = input.policy_document.as_str();
     match input.policy_type {
-        PolicyType::DataProtectionPolicy => match Mask::parse(document) {
+        PolicyType::DataProtection => match Mask::parse(document) {
             Ok(_) => Ok(()),
             Err(fault) => invalid(format!("Invalid data protection policy: {fault}")),
         },
-        PolicyType::SubscriptionFilterPolicy => check_subscription(call, document).await,
-        PolicyType::FieldIndexPolicy => index_policy::fields(document).map(drop),
-        PolicyType::MetricExtractionPolicy => match serde_json::from_str::<Value>(document) {
+        PolicyType::SubscriptionFilter => check_subscription(call, document).await,
+        PolicyType::FieldIndex => index_policy::fields(document).map(drop),
+        PolicyType::MetricExtraction => match serde_json::from_str::<Value>(document) {
             Ok(Value::Object(_)) => Ok(()),
             _ => invalid("Invalid metric extraction policy.".to_owned()),
         },
-        PolicyType::TransformerPolicy | PolicyType::RetentionPolicy => {
+        PolicyType::Transformer | PolicyType::Retention => {
             let kind = input.policy_type.as_str();
             invalid(format!("policyType {kind} is not supported here"))
         }

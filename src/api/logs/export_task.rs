@@ -208,7 +208,9 @@ async fn write_stream(
         let found = logs.filter_events(call.scope(), &search, &|_| true).await?;
         for event in found.events {
             let message = mask.apply(event.ingestion_time, &event.message);
-            lines.push_str(&format!("{} {message}\n", event.timestamp));
+            for part in [&event.timestamp.to_string(), " ", &message, "\n"] {
+                lines.push_str(part);
+            }
         }
         token = found.next_token;
         if lines.len() > OBJECT_BYTES_MAX || token.is_none() && !lines.is_empty() {

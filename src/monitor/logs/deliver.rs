@@ -167,7 +167,7 @@ impl LogDeliverer {
         let data = &row.data;
         let (folder, target, record) = match target_kind(&arn) {
             Some((TargetKind::LogGroup, group)) => {
-                return self.into_group(scope, (name, row), group).await;
+                return self.hand_to_group(scope, (name, row), group).await;
             }
             Some((TargetKind::Function, target)) => {
                 ("lambda", target, json!({"awslogs": {"data": data}}))
@@ -183,7 +183,7 @@ impl LogDeliverer {
         Ok(put.await?)
     }
 
-    async fn into_group(
+    async fn hand_to_group(
         &self,
         scope: &Scope,
         (name, row): (&str, &LogDeliveryRow),
