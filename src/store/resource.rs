@@ -29,6 +29,12 @@ impl SortKey {
         Self(text.into())
     }
 
+    /// The instant that the row belongs to; `None` for a key that no instant made.
+    pub fn instant(&self) -> Option<Timestamp> {
+        let sortable = u64::from_str_radix(self.0.get(..16)?, 16).ok()?;
+        Some(Timestamp::from_millis((sortable ^ (1 << 63)).cast_signed()))
+    }
+
     /// The key as text, for page tokens.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -206,5 +212,7 @@ mod tests {
         assert!(keys.is_sorted());
         let zero = Timestamp::from_millis(0);
         assert!(key(-1) < SortKey::start_of(zero) && SortKey::start_of(zero) < key(0));
+        assert_eq!(key(-1).instant(), Some(Timestamp::from_millis(-1)));
+        assert_eq!(SortKey::from_text("x").instant(), None);
     }
 }

@@ -2,15 +2,19 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::INVALID_REQUEST;
+use super::reading::{check_one_page, trace_ids};
 use crate::api::call::{Answer, Call};
+use crate::query::trace::{ProcessedDocument, processed};
 use crate::store::Trace;
-use crate::telemetry::TraceId;
+
+/// Source: X-Ray Developer Guide, quotas: above this AWS may drop segments of a trace.
+const TRACE_BYTES_MAX: usize = 500 * 1024;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Input {
     trace_ids: Vec<String>,
+    next_token: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -36,32 +40,29 @@ struct Segment {
     document: Arc<str>,
 }
 
-/// Source: X-Ray API Reference, BatchGetTraces.
-/// Differs: documents are given as they were sent; inferred segments are not made up.
+/// Source: X-Ray API Reference, BatchGetTraces: segments hold their subsegments, and callees that
+/// sent nothing are inferred.
+/// Differs: segments of a trace that is too large are all kept; `LimitExceeded` only says so.
 pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
-    let mut ids = Vec::with_capacity(input.trace_ids.len());
-    for text in &input.trace_ids {
-        let id = TraceId::parse(text);
-        ids.push(id.map_err(|_bad| INVALID_REQUEST.because(format!("Invalid trace id: {text}")))?);
-    }
+    check_one_page("BatchGetTraces", input.next_token.as_deref())?;
+    let ids = trace_ids(&input.trace_ids)?;
     let found = call.state().store.traces().get(call.scope(), &ids).await?;
-    let is_found = |id: &TraceId| found.iter().any(|trace| trace.id == *id);
-    let absent = ids.iter().filter(|id| !is_found(id)).map(ToString::to_string).collect();
-    Ok(Output { traces: found.into_iter().map(document).collect(), unprocessed_trace_ids: absent })
+    let absent = ids.iter().filter(|id| !found.iter().any(|trace| trace.id == **id));
+    let unprocessed_trace_ids = absent.map(ToString::to_string).collect();
+    Ok(Output { traces: found.into_iter().map(document).collect(), unprocessed_trace_ids })
 }
 
 fn document(trace: Trace) -> Document {
     let starts = trace.segments.iter().map(|segment| segment.start_time);
     let ends = trace.segments.iter().filter_map(|segment| segment.end_time);
-    let (start, end) = (starts.fold(f64::INFINITY, f64::min), ends.fold(0.0, f64::max));
-    let segment = |segment: &Arc<crate::telemetry::TraceSegment>| Segment {
-        id: Arc::clone(&segment.id),
-        document: Arc::clone(&segment.document),
-    };
+    let start = starts.fold(f64::INFINITY, f64::min);
+    let end = ends.fold(start, f64::max);
+    let bytes: usize = trace.segments.iter().map(|segment| segment.document.len()).sum();
+    let segment = |ProcessedDocument { id, text }| Segment { id, document: text };
     Document {
         id: trace.id.to_string(),
-        duration: (end - start).max(0.0),
-        limit_exceeded: false,
-        segments: trace.segments.iter().map(segment).collect(),
+        duration: end - start,
+        limit_exceeded: bytes > TRACE_BYTES_MAX,
+        segments: processed(trace.id, &trace.segments).into_iter().map(segment).collect(),
     }
 }

@@ -139,6 +139,7 @@ fn infer(call: &Segment) -> Segment {
         is_inferred: true,
         annotations: Vec::new(),
         exceptions: Vec::new(),
+        links: Vec::new(),
         subsegments: Vec::new(),
         ..call.clone()
     }

@@ -50,6 +50,8 @@ pub struct Segment {
     pub resource: Option<String>,
     /// It is a call to an SQL database.
     pub is_sql: bool,
+    /// Segments of other traces that led to it: trace and segment.
+    pub links: Vec<(TraceId, String)>,
     /// What it did itself and called.
     pub subsegments: Vec<Segment>,
 }
@@ -120,9 +122,35 @@ pub enum DocumentFault {
     /// Its name is too long or has characters that are not allowed.
     #[error("name is longer than 200 or has characters that are not allowed")]
     InvalidName,
-    /// Its times are missing or no numbers.
-    #[error("start_time, and end_time or in_progress, are required")]
-    InvalidTime,
+    /// It does not say when it began.
+    #[error("the document has no start_time")]
+    MissingStartTime,
+    /// It has neither ended nor is it in progress.
+    #[error("the document has no end_time and is not in_progress")]
+    MissingEndTime,
+    /// It is a subsegment sent by itself and does not say whose.
+    #[error("a subsegment has no parent_id")]
+    MissingParentId,
+}
+
+impl DocumentFault {
+    /// The code that PutTraceSegments answers.
+    ///
+    /// Differs: AWS publishes no list; these are the codes seen, and ones named alike.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ParseError => "ParseError",
+            Self::SegmentTooLarge => "SegmentTooLarge",
+            Self::MissingId => "MissingId",
+            Self::InvalidId => "InvalidId",
+            Self::InvalidTraceId => "InvalidTraceId",
+            Self::MissingName => "MissingName",
+            Self::InvalidName => "InvalidName",
+            Self::MissingStartTime => "MissingStartTime",
+            Self::MissingEndTime => "MissingEndTime",
+            Self::MissingParentId => "MissingParentId",
+        }
+    }
 }
 
 const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
@@ -133,12 +161,12 @@ const DEPTH_MAX: usize = 64;
 ///
 /// Source: X-Ray Developer Guide, "Segment documents". The id comes along with a fault where there
 /// is one, since the answer names it.
-pub fn read_document(document: &str) -> Result<TraceSegment, (Option<String>, DocumentFault)> {
+pub fn read_document(document: Arc<str>) -> Result<TraceSegment, (Option<String>, DocumentFault)> {
     if document.len() > DOCUMENT_BYTES_MAX {
         return Err((None, DocumentFault::SegmentTooLarge));
     }
     let value: Value =
-        serde_json::from_str(document).map_err(|_not_json| (None, DocumentFault::ParseError))?;
+        serde_json::from_str(&document).map_err(|_not_json| (None, DocumentFault::ParseError))?;
     let Value::Object(members) = value else { return Err((None, DocumentFault::ParseError)) };
     let id = text(&members, "id");
     let fault = |fault| (id.clone(), fault);
@@ -148,23 +176,28 @@ pub fn read_document(document: &str) -> Result<TraceSegment, (Option<String>, Do
     }
     let trace_id = text(&members, "trace_id").and_then(|text| TraceId::parse(&text).ok());
     let trace_id = trace_id.ok_or_else(|| fault(DocumentFault::InvalidTraceId))?;
-    let name = text(&members, "name").ok_or_else(|| fault(DocumentFault::MissingName))?;
-    if name.is_empty() || name.chars().count() > 200 || !name.chars().all(is_name) {
+    let name = text(&members, "name").filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| fault(DocumentFault::MissingName))?;
+    if name.chars().count() > 200 || !name.chars().all(is_name) {
         return Err(fault(DocumentFault::InvalidName));
     }
     let number = |name: &str| members.get(name).and_then(Value::as_f64);
-    let start_time = number("start_time").ok_or_else(|| fault(DocumentFault::InvalidTime))?;
+    let start_time = number("start_time").ok_or_else(|| fault(DocumentFault::MissingStartTime))?;
     let in_progress = members.get("in_progress") == Some(&Value::Bool(true));
     let end_time = number("end_time").map(|end| end.max(start_time));
     if end_time.is_none() && !in_progress {
-        return Err(fault(DocumentFault::InvalidTime));
+        return Err(fault(DocumentFault::MissingEndTime));
+    }
+    let is_subsegment = text(&members, "type").as_deref() == Some("subsegment");
+    if is_subsegment && text(&members, "parent_id").is_none() {
+        return Err(fault(DocumentFault::MissingParentId));
     }
     Ok(TraceSegment {
         trace_id,
         id: own.into(),
         start_time,
         end_time: if in_progress { None } else { end_time },
-        document: Arc::from(document),
+        document,
     })
 }
 
@@ -219,6 +252,7 @@ impl Segment {
             exceptions: exceptions(object("cause")),
             resource: resource(aws),
             is_sql: members.contains_key("sql"),
+            links: links(members),
             subsegments: inner.collect(),
         })
     }
@@ -263,6 +297,10 @@ impl Http {
 /// Arrays, objects and nulls are no annotations.
 fn annotations(members: &Map<String, Value>) -> Vec<(String, AnnotationValue)> {
     let read = |(key, value): (&String, &Value)| {
+        // Keys with other characters are kept in the document and not searched.
+        if !key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.')) {
+            return None;
+        }
         let value = match value {
             Value::String(text) => AnnotationValue::Text(text.clone()),
             Value::Number(number) => AnnotationValue::Number(number.as_f64()?),
@@ -272,6 +310,17 @@ fn annotations(members: &Map<String, Value>) -> Vec<(String, AnnotationValue)> {
         Some((key.clone(), value))
     };
     members.iter().filter_map(read).collect()
+}
+
+/// Source: X-Ray Developer Guide, "Tracing event-driven applications": at most 20 of a segment.
+fn links(members: &Map<String, Value>) -> Vec<(TraceId, String)> {
+    const LINKS_MAX: usize = 20;
+    let list = members.get("links").and_then(Value::as_array);
+    let read = |value: &Value| {
+        let members = value.as_object()?;
+        Some((TraceId::parse(&text(members, "trace_id")?).ok()?, text(members, "id")?))
+    };
+    list.into_iter().flatten().filter_map(read).take(LINKS_MAX).collect()
 }
 
 fn exceptions(cause: &Map<String, Value>) -> Vec<(String, String)> {

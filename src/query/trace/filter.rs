@@ -1,15 +1,35 @@
 //! Filter expressions over traces.
 
+use std::collections::HashMap;
+
+use serde_json::Value;
+
 use super::assemble::Trace;
 use super::document::{AnnotationValue, Segment};
 use super::facts::TraceFacts;
+use super::subject::Subject;
 
 /// A parsed filter expression.
 ///
-/// Source: X-Ray Developer Guide, "Using filter expressions". Differs: `rootcause.*`, `coverage`,
-/// `index`, `first` and `last` are refused when the expression is read.
+/// Source: X-Ray Developer Guide, "Using filter expressions".
 #[derive(Clone, Debug, PartialEq)]
 pub struct TraceFilter(pub(super) Node);
+
+/// A group that an expression refers to: it stands for the group's own expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupReference {
+    /// `group.name = "..."`.
+    Name(String),
+    /// `group.arn = "..."`.
+    Arn(String),
+}
+
+/// What of the service statistics to look at.
+///
+/// Source: X-Ray API Reference, GetTimeSeriesServiceStatistics, `EntitySelectorExpression`: one
+/// `service`, `edge` or `id` function.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntitySelector(pub(super) Node);
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Node {
@@ -20,9 +40,12 @@ pub(super) enum Node {
     Number(NumberField, Operator, f64),
     Text(TextField, Operator, String),
     Present(TextField),
-    Annotation(String, Option<(Operator, AnnotationValue)>),
+    Annotation(End, String, Option<(Operator, AnnotationValue)>),
     Service(Option<Reference>, Option<Box<Node>>),
-    Edge(Reference, Reference, Option<Box<Node>>),
+    Edge(Option<(Reference, Reference)>, Option<Box<Node>>),
+    Cause(CauseKind, CausePart, Box<Node>),
+    CauseJson(Value),
+    Group(GroupReference),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +58,8 @@ pub(super) enum Flag {
     Inferred,
     Remote,
     Root,
+    First,
+    Last,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +67,8 @@ pub(super) enum NumberField {
     ResponseTime,
     Duration,
     Status,
+    Index,
+    Coverage,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +99,28 @@ pub(super) enum Operator {
     EndsWith,
 }
 
+/// Whose annotation is meant: inside an edge, that of its call or of either end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Own,
+    Source,
+    Destination,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CauseKind {
+    Fault,
+    Error,
+    ResponseTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CausePart {
+    Service,
+    Entity,
+    Exception,
+}
+
 /// Which nodes are meant; what is absent fits any.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Reference {
@@ -84,164 +133,135 @@ impl TraceFilter {
     /// Whether a trace matches. Keywords outside of `service` and `edge` look at the trace as a
     /// whole: an error that was handled downstream is none.
     pub fn matches(&self, trace: &Trace, facts: &TraceFacts) -> bool {
-        of_trace(&self.0, trace, facts)
+        self.0.holds(&Subject::Trace(trace, facts))
+    }
+
+    /// The groups it refers to.
+    pub fn groups(&self) -> Vec<GroupReference> {
+        let mut found = Vec::new();
+        self.0.visit(&mut |node| {
+            if let Node::Group(group) = node {
+                found.push(group.clone());
+            }
+        });
+        found
+    }
+
+    /// Puts the expression of a group where it is referred to.
+    #[must_use]
+    pub fn with_group(mut self, group: &GroupReference, expression: &Self) -> Self {
+        self.0.replace(group, &expression.0);
+        self
     }
 }
 
-fn of_trace(node: &Node, trace: &Trace, facts: &TraceFacts) -> bool {
-    match node {
-        Node::Or(nodes) => nodes.iter().any(|node| of_trace(node, trace, facts)),
-        Node::And(nodes) => nodes.iter().all(|node| of_trace(node, trace, facts)),
-        Node::Not(node) => !of_trace(node, trace, facts),
-        Node::Flag(flag, wanted) => trace_flag(*flag, trace, facts) == *wanted,
-        Node::Number(field, operator, number) => {
-            let actual = match field {
-                NumberField::ResponseTime => facts.response_time,
-                NumberField::Duration => Some(facts.duration),
-                NumberField::Status => facts.http.status.map(f64::from),
-            };
-            actual.is_some_and(|actual| operator.compares(actual, *number))
+impl EntitySelector {
+    /// The calls or segments of a trace that are meant: `(is an edge, segment)`.
+    pub fn select<'t>(&self, trace: &'t Trace) -> Vec<(bool, &'t Segment)> {
+        let mut found = Vec::new();
+        match &self.0 {
+            Node::Service(reference, inner) => {
+                let fits = |segment: &&Segment| {
+                    reference.as_ref().is_none_or(|reference| reference.fits(segment))
+                        && is_held(inner.as_deref(), &Subject::Segment(segment))
+                };
+                let own = trace.segments.iter().filter(|segment| !segment.is_subsegment);
+                found.extend(own.filter(fits).map(|segment| (false, segment)));
+            }
+            Node::Edge(ends, inner) => {
+                for (caller, call, callee) in edges(trace) {
+                    let fits =
+                        ends.as_ref().is_none_or(|(from, to)| from.fits(caller) && to.fits(callee));
+                    if fits && is_held(inner.as_deref(), &Subject::Edge { caller, call, callee }) {
+                        found.push((true, call));
+                    }
+                }
+            }
+            _ => {}
         }
-        Node::Text(field, operator, text) => {
-            trace_texts(*field, trace, facts).iter().any(|own| operator.relates(own, text))
-        }
-        Node::Present(field) => !trace_texts(*field, trace, facts).is_empty(),
-        Node::Annotation(key, test) => facts
-            .annotations
-            .iter()
-            .any(|(own, value, _)| own == key && annotation_holds(value, test.as_ref())),
-        Node::Service(reference, inner) => trace.segments.iter().any(|segment| {
-            reference.as_ref().is_none_or(|reference| reference.fits(segment))
-                && inner.as_ref().is_none_or(|inner| of_segment(inner, segment, true))
-        }),
-        Node::Edge(from, to, inner) => edges(trace).iter().any(|(caller, call, callee)| {
-            from.fits(caller)
-                && to.fits(callee)
-                && inner.as_ref().is_none_or(|inner| of_segment(inner, call, false))
-        }),
+        found
     }
 }
 
 /// Caller, its call and the callee of every edge of a trace.
 pub(super) fn edges(trace: &Trace) -> Vec<(&Segment, &Segment, &Segment)> {
+    let mut callees: HashMap<&str, Vec<&Segment>> = HashMap::new();
+    for callee in trace.segments.iter().filter(|segment| !segment.is_subsegment) {
+        if let Some(parent) = &callee.parent_id {
+            callees.entry(parent).or_default().push(callee);
+        }
+    }
     let mut found = Vec::new();
     for caller in &trace.segments {
         caller.walk(&mut |call| {
-            for callee in &trace.segments {
-                if callee.parent_id.as_deref() == Some(&call.id) && !callee.is_subsegment {
-                    found.push((caller, call, callee));
-                }
-            }
+            let called = callees.get(call.id.as_str()).into_iter().flatten();
+            found.extend(called.map(|callee| (caller, call, *callee)));
         });
     }
     found
 }
 
-fn trace_flag(flag: Flag, trace: &Trace, facts: &TraceFacts) -> bool {
-    match flag {
-        Flag::Ok => !facts.has_error && !facts.has_fault && !facts.has_throttle,
-        Flag::Error => facts.has_error,
-        Flag::Throttle => facts.has_throttle,
-        Flag::Fault => facts.has_fault,
-        Flag::Partial => facts.is_partial,
-        Flag::Inferred => trace.segments.iter().any(|segment| segment.is_inferred),
-        Flag::Root => trace.root().is_some(),
-        Flag::Remote => false,
-    }
+fn is_held(inner: Option<&Node>, subject: &Subject<'_>) -> bool {
+    inner.is_none_or(|inner| inner.holds(subject))
 }
 
-fn trace_texts(field: TextField, trace: &Trace, facts: &TraceFacts) -> Vec<String> {
-    let http = &facts.http;
-    let one = |text: &Option<String>| text.iter().cloned().collect();
-    match field {
-        TextField::Url => one(&http.url),
-        TextField::Method => one(&http.method),
-        TextField::UserAgent => one(&http.user_agent),
-        TextField::ClientIp => one(&http.client_ip),
-        TextField::User => facts.users.iter().map(|(user, _)| user.clone()).collect(),
-        TextField::Name => facts.entry_point.iter().map(|service| service.name.clone()).collect(),
-        TextField::Type => facts.entry_point.iter().filter_map(|s| s.kind.clone()).collect(),
-        TextField::Message => trace.segments.iter().flat_map(messages).collect(),
-        TextField::AvailabilityZone => facts.availability_zones.clone(),
-        TextField::InstanceId => facts.instance_ids.clone(),
-        TextField::ResourceArn => facts.resource_arns.clone(),
-    }
-}
-
-fn messages(segment: &Segment) -> Vec<String> {
-    let mut found = Vec::new();
-    segment.walk(&mut |part| found.extend(part.exceptions.iter().map(|(_, m)| m.clone())));
-    found
-}
-
-/// `deep` looks into the subsegments too, where annotations may stand.
-fn of_segment(node: &Node, segment: &Segment, deep: bool) -> bool {
-    match node {
-        Node::Or(nodes) => nodes.iter().any(|node| of_segment(node, segment, deep)),
-        Node::And(nodes) => nodes.iter().all(|node| of_segment(node, segment, deep)),
-        Node::Not(node) => !of_segment(node, segment, deep),
-        Node::Flag(flag, wanted) => segment_flag(*flag, segment) == *wanted,
-        Node::Number(field, operator, number) => {
-            let actual = match field {
-                NumberField::ResponseTime | NumberField::Duration => {
-                    segment.end.map(|_| segment.duration())
-                }
-                NumberField::Status => segment.http.status.map(f64::from),
-            };
-            actual.is_some_and(|actual| operator.compares(actual, *number))
-        }
-        Node::Text(field, operator, text) => {
-            segment_texts(*field, segment).iter().any(|own| operator.relates(own, text))
-        }
-        Node::Present(field) => !segment_texts(*field, segment).is_empty(),
-        Node::Annotation(key, test) => {
-            let mut holds = false;
-            let mut look = |part: &Segment| {
-                holds |= part
-                    .annotations
-                    .iter()
-                    .any(|(own, value)| own == key && annotation_holds(value, test.as_ref()));
-            };
-            if deep {
-                segment.walk(&mut |part| look(part));
-            } else {
-                look(segment);
+impl Node {
+    pub(super) fn holds(&self, subject: &Subject<'_>) -> bool {
+        match self {
+            Self::Or(nodes) => nodes.iter().any(|node| node.holds(subject)),
+            Self::And(nodes) => nodes.iter().all(|node| node.holds(subject)),
+            Self::Not(node) => !node.holds(subject),
+            Self::Flag(flag, wanted) => subject.flag(*flag) == *wanted,
+            Self::Number(field, operator, number) => {
+                subject.number(*field).is_some_and(|actual| operator.compares(actual, *number))
             }
-            holds
+            Self::Text(field, operator, text) => {
+                subject.any_text(*field, &|own| operator.relates(own, text))
+            }
+            Self::Present(field) => subject.any_text(*field, &|_| true),
+            Self::Annotation(end, key, test) => {
+                subject.any_annotation(*end, key, &|value| annotation_holds(value, test.as_ref()))
+            }
+            Self::Service(reference, inner) => subject.trace().is_some_and(|trace| {
+                trace.segments.iter().any(|segment| {
+                    reference.as_ref().is_none_or(|reference| reference.fits(segment))
+                        && is_held(inner.as_deref(), &Subject::Segment(segment))
+                })
+            }),
+            Self::Edge(..) => subject
+                .trace()
+                .is_some_and(|trace| !EntitySelector(self.clone()).select(trace).is_empty()),
+            Self::Cause(kind, part, inner) => subject.trace().is_some_and(|trace| {
+                let causes = trace.root_causes();
+                Subject::any_cause(&causes, (*kind, *part), &|entry| inner.holds(entry))
+            }),
+            Self::CauseJson(pattern) => {
+                subject.trace().is_some_and(|trace| Subject::causes_fit(trace, pattern))
+            }
+            // A group is replaced by its expression before anything is matched; one that was not
+            // found matches nothing.
+            Self::Group(_) => false,
         }
-        // A node inside a node is refused when the expression is read.
-        Node::Service(..) | Node::Edge(..) => false,
     }
-}
 
-fn segment_flag(flag: Flag, segment: &Segment) -> bool {
-    let flags = segment.flags;
-    match flag {
-        Flag::Ok => !flags.error && !flags.fault && !flags.throttle,
-        Flag::Error => flags.error,
-        Flag::Throttle => flags.throttle,
-        Flag::Fault => flags.fault,
-        Flag::Partial => flags.in_progress,
-        Flag::Inferred => segment.is_inferred,
-        Flag::Remote => segment.namespace.as_deref() == Some("remote"),
-        Flag::Root => segment.parent_id.is_none(),
+    fn visit(&self, visit: &mut dyn FnMut(&Self)) {
+        visit(self);
+        match self {
+            Self::Or(nodes) | Self::And(nodes) => nodes.iter().for_each(|node| node.visit(visit)),
+            Self::Not(node) => node.visit(visit),
+            _ => {}
+        }
     }
-}
 
-fn segment_texts(field: TextField, segment: &Segment) -> Vec<String> {
-    let one = |text: &Option<String>| text.iter().cloned().collect();
-    match field {
-        TextField::Url => one(&segment.http.url),
-        TextField::Method => one(&segment.http.method),
-        TextField::UserAgent => one(&segment.http.user_agent),
-        TextField::ClientIp => one(&segment.http.client_ip),
-        TextField::User => one(&segment.user),
-        TextField::Name => vec![segment.name.clone()],
-        TextField::Type => one(&segment.origin),
-        TextField::Message => messages(segment),
-        TextField::AvailabilityZone => one(&segment.availability_zone),
-        TextField::InstanceId => one(&segment.instance_id),
-        TextField::ResourceArn => one(&segment.resource_arn),
+    fn replace(&mut self, group: &GroupReference, expression: &Self) {
+        match self {
+            Self::Or(nodes) | Self::And(nodes) => {
+                nodes.iter_mut().for_each(|node| node.replace(group, expression));
+            }
+            Self::Not(node) => node.replace(group, expression),
+            Self::Group(own) if own == group => *self = expression.clone(),
+            _ => {}
+        }
     }
 }
 
@@ -262,7 +282,7 @@ fn annotation_holds(value: &AnnotationValue, test: Option<&(Operator, Annotation
 }
 
 impl Reference {
-    fn fits(&self, segment: &Segment) -> bool {
+    pub(super) fn fits(&self, segment: &Segment) -> bool {
         let fits = |wanted: &Option<String>, own: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| own == Some(wanted))
         };
@@ -274,7 +294,7 @@ impl Reference {
 
 impl Operator {
     #[expect(clippy::float_cmp, reason = "filter expressions compare exactly")]
-    fn compares(self, own: f64, number: f64) -> bool {
+    pub(super) fn compares(self, own: f64, number: f64) -> bool {
         match self {
             Self::Equal => own == number,
             Self::NotEqual => own != number,
@@ -286,7 +306,7 @@ impl Operator {
         }
     }
 
-    fn relates(self, own: &str, text: &str) -> bool {
+    pub(super) fn relates(self, own: &str, text: &str) -> bool {
         match self {
             Self::Equal => own == text,
             Self::NotEqual => own != text,

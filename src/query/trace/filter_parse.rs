@@ -2,7 +2,10 @@
 
 use super::TraceFilterError;
 use super::document::AnnotationValue;
-use super::filter::{Flag, Node, NumberField, Operator, Reference, TextField, TraceFilter};
+use super::filter::{
+    CauseKind, CausePart, End, EntitySelector, Flag, GroupReference, Node, NumberField, Operator,
+    Reference, TextField, TraceFilter,
+};
 
 impl TraceFilter {
     /// Source: GetTraceSummaries, `FilterExpression`.
@@ -10,7 +13,7 @@ impl TraceFilter {
 
     /// Reads an expression.
     pub fn parse(source: &str) -> Result<Self, TraceFilterError> {
-        let mut reader = Reader { source, at: 0, depth: 0, inside: false };
+        let mut reader = Reader::new(source);
         if source.chars().count() > Self::CHARACTERS_MAX {
             return reader.expected("at most 2000 characters");
         }
@@ -22,16 +25,43 @@ impl TraceFilter {
     }
 }
 
+impl EntitySelector {
+    /// Reads a selector.
+    pub fn parse(source: &str) -> Result<Self, TraceFilterError> {
+        let mut reader = Reader::new(source);
+        let word = reader.word().to_ascii_lowercase();
+        let node = match word.as_str() {
+            // An id alone is a service.
+            "id" => Node::Service(Some(reader.reference()?), None),
+            "service" | "edge" => reader.primary()?,
+            _ => return reader.expected("service, edge or id"),
+        };
+        if reader.is_at_end() { Ok(Self(node)) } else { reader.expected("the end") }
+    }
+}
+
+/// What an expression is about, and so what may be said.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    Trace,
+    Service,
+    Edge,
+    Cause,
+}
+
 struct Reader<'a> {
     source: &'a str,
     at: usize,
     depth: usize,
-    /// Inside the braces of a service or edge.
-    inside: bool,
+    about: About,
 }
 
 impl<'a> Reader<'a> {
     const DEPTH_MAX: usize = 32;
+
+    const fn new(source: &'a str) -> Self {
+        Self { source, at: 0, depth: 0, about: About::Trace }
+    }
 
     fn rest(&self) -> &'a str {
         self.source.get(self.at..).unwrap_or("")
@@ -113,55 +143,117 @@ impl<'a> Reader<'a> {
     }
 
     fn primary(&mut self) -> Result<Node, TraceFilterError> {
-        let start = self.at;
         let word = self.word();
         let lower = word.to_ascii_lowercase();
-        let complex = ["service", "edge", "annotation"].contains(&lower.as_str());
-        if self.inside && (lower == "service" || lower == "edge") {
+        let is_whole = self.about == About::Trace;
+        let only_whole = ["service", "edge"].contains(&lower.as_str())
+            || lower.starts_with("group.")
+            || lower.starts_with("rootcause.");
+        if only_whole && !is_whole {
             return self.expected("a keyword or an annotation");
         }
-        if let Some(key) = word.get("annotation.".len()..)
-            && lower.starts_with("annotation.")
-        {
+        if lower.starts_with("annotation.") {
             // The dotted form is the old one and is not allowed inside a service or edge.
-            if self.inside {
+            if !is_whole {
                 return self.expected("annotation[key]");
             }
             self.at += word.len();
-            return self.annotation(key.to_owned());
+            let key = word.get("annotation.".len()..).unwrap_or_default();
+            return self.annotation(End::Own, key.to_owned());
         }
+        let start = self.at;
         self.at += word.len();
         match lower.as_str() {
             "service" => self.service(),
             "edge" => self.edge(),
-            "annotation" => {
-                self.require("[", "[")?;
-                let end = self.rest().find(']').unwrap_or(0);
-                let key = self.rest().get(..end).unwrap_or("").trim().to_owned();
-                if key.is_empty() {
-                    return self.expected("a key and ]");
-                }
-                self.at += end + 1;
-                self.annotation(key)
+            "annotation" if self.about != About::Cause => self.bracketed(End::Own),
+            "source.annotation" if self.about == About::Edge => self.bracketed(End::Source),
+            "destination.annotation" if self.about == About::Edge => {
+                self.bracketed(End::Destination)
             }
-            _ if complex => self.expected("an expression"),
-            _ => match keyword(&lower) {
-                Some(Keyword::Flag(flag)) => self.flag(flag),
-                Some(Keyword::Number(field)) => {
-                    let operator = self.operator()?;
-                    let number = self.number()?;
-                    Ok(Node::Number(field, operator, number))
-                }
-                Some(Keyword::Text(field)) => match self.optional_operator() {
-                    None => Ok(Node::Present(field)),
-                    Some(operator) => Ok(Node::Text(field, operator, self.text()?)),
-                },
-                None => {
-                    self.at = start;
-                    self.is_at_end();
-                    self.expected("a keyword of filter expressions")
-                }
+            "group.name" => Ok(Node::Group(GroupReference::Name(self.group()?))),
+            "group.arn" => Ok(Node::Group(GroupReference::Arn(self.group()?))),
+            "rootcause.json" => self.cause_json(),
+            cause if cause.starts_with("rootcause.") => self.cause(cause, start),
+            _ => self.keyword(&lower, start),
+        }
+    }
+
+    fn keyword(&mut self, word: &str, start: usize) -> Result<Node, TraceFilterError> {
+        let found = keyword(word).filter(|keyword| keyword.is_said_of(self.about));
+        match found {
+            Some(Keyword::Flag(flag)) => self.flag(flag),
+            Some(Keyword::Number(field)) => {
+                let operator = self.operator()?;
+                let number = self.number()?;
+                Ok(Node::Number(field, operator, number))
+            }
+            Some(Keyword::Text(field)) => match self.optional_operator() {
+                None => Ok(Node::Present(field)),
+                Some(operator) => Ok(Node::Text(field, operator, self.text()?)),
             },
+            None => {
+                self.at = start;
+                self.expected("a keyword of filter expressions")
+            }
+        }
+    }
+
+    /// `annotation[key]`; the key may stand in quotes.
+    fn bracketed(&mut self, end: End) -> Result<Node, TraceFilterError> {
+        self.require("[", "[")?;
+        let close = self.rest().find(']').unwrap_or(0);
+        let key = self.rest().get(..close).unwrap_or("").trim();
+        let key = key.trim_matches(['"', '\'']).to_owned();
+        if key.is_empty() {
+            return self.expected("a key and ]");
+        }
+        self.at += close + 1;
+        self.annotation(end, key)
+    }
+
+    fn group(&mut self) -> Result<String, TraceFilterError> {
+        self.require("=", "= and the group")?;
+        self.text()
+    }
+
+    fn cause(&mut self, word: &str, start: usize) -> Result<Node, TraceFilterError> {
+        let mut parts = word.split('.').skip(1);
+        let kind = match parts.next() {
+            Some("fault") => Some(CauseKind::Fault),
+            Some("error") => Some(CauseKind::Error),
+            Some("responsetime") => Some(CauseKind::ResponseTime),
+            _ => None,
+        };
+        let part = match parts.next() {
+            Some("service") => Some(CausePart::Service),
+            Some("entity") => Some(CausePart::Entity),
+            Some("exception") if kind != Some(CauseKind::ResponseTime) => {
+                Some(CausePart::Exception)
+            }
+            _ => None,
+        };
+        let (Some(kind), Some(part), None) = (kind, part, parts.next()) else {
+            self.at = start;
+            return self.expected("rootcause.fault, .error or .responsetime, and what of it");
+        };
+        match self.braces(About::Cause)? {
+            Some(inner) => Ok(Node::Cause(kind, part, inner)),
+            None => self.expected("{"),
+        }
+    }
+
+    /// `rootcause.json = #[{"Services": [..]}]`.
+    fn cause_json(&mut self) -> Result<Node, TraceFilterError> {
+        self.require("=", "=")?;
+        self.require("#", "# and a JSON array")?;
+        let mut values = serde_json::Deserializer::from_str(self.rest()).into_iter();
+        match values.next() {
+            Some(Ok(pattern @ serde_json::Value::Array(_))) => {
+                self.at += values.byte_offset();
+                Ok(Node::CauseJson(pattern))
+            }
+            _ => self.expected("a JSON array"),
         }
     }
 
@@ -178,9 +270,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn annotation(&mut self, key: String) -> Result<Node, TraceFilterError> {
+    fn annotation(&mut self, end: End, key: String) -> Result<Node, TraceFilterError> {
         let Some(operator) = self.optional_operator() else {
-            return Ok(Node::Annotation(key, None));
+            return Ok(Node::Annotation(end, key, None));
         };
         self.is_at_end();
         let value = if self.rest().starts_with(['"', '\'']) {
@@ -190,7 +282,7 @@ impl<'a> Reader<'a> {
         } else {
             AnnotationValue::Number(self.number()?)
         };
-        Ok(Node::Annotation(key, Some((operator, value))))
+        Ok(Node::Annotation(end, key, Some((operator, value))))
     }
 
     fn service(&mut self) -> Result<Node, TraceFilterError> {
@@ -202,25 +294,30 @@ impl<'a> Reader<'a> {
             self.require(")", ")")?;
             Some(reference)
         };
-        Ok(Node::Service(reference, self.braces()?))
+        Ok(Node::Service(reference, self.braces(About::Service)?))
     }
 
     fn edge(&mut self) -> Result<Node, TraceFilterError> {
         self.require("(", "(")?;
-        let from = self.reference()?;
-        self.require(",", ", and a second service")?;
-        let to = self.reference()?;
-        self.require(")", ")")?;
-        Ok(Node::Edge(from, to, self.braces()?))
+        let ends = if self.take(")") {
+            None
+        } else {
+            let from = self.reference()?;
+            self.require(",", ", and a second service")?;
+            let to = self.reference()?;
+            self.require(")", ")")?;
+            Some((from, to))
+        };
+        Ok(Node::Edge(ends, self.braces(About::Edge)?))
     }
 
-    fn braces(&mut self) -> Result<Option<Box<Node>>, TraceFilterError> {
+    fn braces(&mut self, about: About) -> Result<Option<Box<Node>>, TraceFilterError> {
         if !self.take("{") {
             return Ok(None);
         }
-        self.inside = true;
+        let outer = std::mem::replace(&mut self.about, about);
         let node = self.any()?;
-        self.inside = false;
+        self.about = outer;
         self.require("}", "}")?;
         Ok(Some(Box::new(node)))
     }
@@ -316,10 +413,31 @@ impl<'a> Reader<'a> {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Keyword {
     Flag(Flag),
     Number(NumberField),
     Text(TextField),
+}
+
+impl Keyword {
+    /// Whether it means anything there; what does not is refused rather than never true.
+    const fn is_said_of(self, about: About) -> bool {
+        let of_causes = matches!(
+            self,
+            Self::Flag(Flag::First | Flag::Last)
+                | Self::Number(NumberField::Index | NumberField::Coverage)
+        );
+        let of_both = matches!(
+            self,
+            Self::Flag(Flag::Inferred | Flag::Remote)
+                | Self::Text(TextField::Name | TextField::Type | TextField::Message)
+        );
+        match about {
+            About::Cause => of_causes || of_both,
+            About::Trace | About::Service | About::Edge => !of_causes,
+        }
+    }
 }
 
 fn keyword(word: &str) -> Option<Keyword> {
@@ -332,6 +450,10 @@ fn keyword(word: &str) -> Option<Keyword> {
         "inferred" => Keyword::Flag(Flag::Inferred),
         "remote" => Keyword::Flag(Flag::Remote),
         "root" => Keyword::Flag(Flag::Root),
+        "first" => Keyword::Flag(Flag::First),
+        "last" => Keyword::Flag(Flag::Last),
+        "index" => Keyword::Number(NumberField::Index),
+        "coverage" => Keyword::Number(NumberField::Coverage),
         "responsetime" => Keyword::Number(NumberField::ResponseTime),
         "duration" => Keyword::Number(NumberField::Duration),
         "http.status" => Keyword::Number(NumberField::Status),

@@ -1,6 +1,6 @@
 //! The service graph: who called whom, how often, how long and how well.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::assemble::Trace;
 use super::document::{Flags, Segment};
@@ -38,10 +38,23 @@ pub struct GraphNode {
 pub struct Edge {
     /// Position of the callee.
     pub to: usize,
+    /// How the two belong together.
+    pub kind: EdgeKind,
     /// First and last instant, epoch seconds.
     pub active: (f64, f64),
-    /// The calls, as the caller saw them.
+    /// The calls, as the caller saw them; nothing for a link.
     pub statistics: Statistics,
+    /// For a link: from the end of what was sent to the start of what received it.
+    pub ages: ResponseTimes,
+}
+
+/// How two nodes belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EdgeKind {
+    /// One called the other.
+    Call,
+    /// What one sent was received by the other in a trace of its own.
+    Link,
 }
 
 /// Counts of requests by outcome. Only completed ones count.
@@ -71,7 +84,8 @@ impl Statistics {
         self.ok + self.throttled + self.errors + self.faults
     }
 
-    fn add(&mut self, segment: &Segment) {
+    /// Counts one request.
+    pub fn add(&mut self, segment: &Segment) {
         if segment.end.is_none() || segment.flags.in_progress {
             return;
         }
@@ -109,10 +123,33 @@ impl ServiceGraph {
     /// Counts the graph of these traces.
     pub fn of<'t>(traces: impl IntoIterator<Item = &'t Trace>) -> Self {
         let mut graph = Self::default();
+        let mut senders = HashMap::new();
+        let mut receivers = Vec::new();
         for trace in traces {
             graph.add(trace);
+            for segment in trace.segments.iter().filter(|segment| !segment.is_inferred) {
+                segment.walk(&mut |part| {
+                    senders.insert((trace.id, part.id.as_str()), (segment, part));
+                    let links = part.links.iter();
+                    receivers.extend(links.map(|(trace, id)| (*trace, id.as_str(), segment)));
+                });
+            }
+        }
+        for (trace, id, receiver) in receivers {
+            if let Some((owner, sender)) = senders.get(&(trace, id)) {
+                graph.link(owner, sender, receiver);
+            }
         }
         graph
+    }
+
+    fn link(&mut self, owner: &Segment, sender: &Segment, receiver: &Segment) {
+        let from = self.node(owner.service(), false, owner);
+        let to = self.node(receiver.service(), false, receiver);
+        if let Some(edge) = self.edge(from, (to, EdgeKind::Link), receiver) {
+            let sent = sender.end.unwrap_or(sender.start);
+            edge.ages.add((receiver.start - sent).max(0.0));
+        }
     }
 
     fn add(&mut self, trace: &Trace) {
@@ -125,7 +162,7 @@ impl ServiceGraph {
         for (caller, call, callee) in edges(trace) {
             let from = self.node(caller.service(), false, caller);
             let to = self.node(callee.service(), false, callee);
-            self.edge(from, to, call);
+            self.call(from, to, call);
         }
         if let Some(root) = trace.root() {
             let to = self.node(root.service(), false, root);
@@ -134,7 +171,7 @@ impl ServiceGraph {
             }
             let client = ServiceId { kind: Some("client".to_owned()), ..root.service() };
             let from = self.node(client, true, root);
-            self.edge(from, to, root);
+            self.call(from, to, root);
         }
     }
 
@@ -159,18 +196,29 @@ impl ServiceGraph {
         })
     }
 
-    fn edge(&mut self, from: usize, to: usize, call: &Segment) {
-        let Some(node) = self.nodes.get_mut(from) else { return };
-        let span = (call.start, call.end.unwrap_or(call.start));
-        let known = node.edges.iter().position(|edge| edge.to == to);
-        let at = known.unwrap_or_else(|| {
-            node.edges.push(Edge { to, active: span, statistics: Statistics::default() });
-            node.edges.len() - 1
-        });
-        if let Some(edge) = node.edges.get_mut(at) {
-            edge.active = joined(edge.active, span);
+    fn call(&mut self, from: usize, to: usize, call: &Segment) {
+        if let Some(edge) = self.edge(from, (to, EdgeKind::Call), call) {
             edge.statistics.add(call);
         }
+    }
+
+    fn edge(
+        &mut self,
+        from: usize,
+        (to, kind): (usize, EdgeKind),
+        call: &Segment,
+    ) -> Option<&mut Edge> {
+        let node = self.nodes.get_mut(from)?;
+        let active = (call.start, call.end.unwrap_or(call.start));
+        let known = node.edges.iter().position(|edge| edge.to == to && edge.kind == kind);
+        let at = known.unwrap_or_else(|| {
+            let (statistics, ages) = (Statistics::default(), ResponseTimes::default());
+            node.edges.push(Edge { to, kind, active, statistics, ages });
+            node.edges.len() - 1
+        });
+        let edge = node.edges.get_mut(at)?;
+        edge.active = joined(edge.active, active);
+        Some(edge)
     }
 }
 

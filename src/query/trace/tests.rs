@@ -1,6 +1,9 @@
 use serde_json::{Value, json};
 
-use super::{DocumentFault, ServiceGraph, Trace, TraceFilter, read_document};
+use super::{
+    DocumentFault, EdgeKind, EntitySelector, GroupReference, ServiceGraph, Trace, TraceFilter,
+    processed, read_document,
+};
 use crate::telemetry::TraceId;
 
 const TRACE: &str = "1-581cf771-a006649127e371903a2de979";
@@ -9,7 +12,7 @@ fn trace(documents: &[Value]) -> Trace {
     let read = |document: &Value| {
         let mut document = document.clone();
         document["trace_id"] = TRACE.into();
-        read_document(&document.to_string()).expect("a document")
+        read_document(document.to_string().into()).expect("a document")
     };
     let documents: Vec<_> = documents.iter().map(read).collect();
     Trace::assemble(TraceId::parse(TRACE).unwrap(), &documents)
@@ -119,6 +122,14 @@ fn wrong_filters_say_where() {
         ("service(\"a\") { annotation.x = 1 }", 15),
         ("ok)", 2),
         ("coverage > 0.5", 0),
+        ("first", 0),
+        ("rootcause.fault.service { user = \"a\" }", 26),
+        ("rootcause.fault { name = \"a\" }", 0),
+        ("rootcause.responsetime.exception { name = \"a\" }", 0),
+        ("rootcause.json = #{}", 18),
+        ("service(\"a\") { source.annotation[x] = 1 }", 15),
+        ("service(\"a\") { group.name = \"x\" }", 15),
+        ("service(\"a\") { fault", 20),
     ] {
         assert_eq!(TraceFilter::parse(filter).unwrap_err().offset, offset, "{filter}");
     }
@@ -164,9 +175,177 @@ fn bad_documents_are_refused_by_name() {
         (with("trace_id", "1-2-3".into()), DocumentFault::InvalidTraceId),
         (with("name", Value::Null), DocumentFault::MissingName),
         (with("name", "a?b".into()), DocumentFault::InvalidName),
-        (with("end_time", Value::Null), DocumentFault::InvalidTime),
+        (with("start_time", Value::Null), DocumentFault::MissingStartTime),
+        (with("end_time", Value::Null), DocumentFault::MissingEndTime),
+        (with("type", "subsegment".into()), DocumentFault::MissingParentId),
         (with("metadata", "x".repeat(65_536).into()), DocumentFault::SegmentTooLarge),
     ] {
-        assert_eq!(read_document(&document).unwrap_err().1, fault, "{document:.80}");
+        assert_eq!(read_document(document.as_str().into()).unwrap_err().1, fault, "{document:.80}");
     }
+}
+
+/// A shop whose payment fails inside a remote service, which the customer sees.
+fn failing() -> Trace {
+    trace(&[
+        json!({"id": "0000000000000001", "name": "shop", "start_time": 0.0, "end_time": 10.0,
+        "fault": true, "annotations": {"tenant": "blue"},
+        "subsegments": [
+            {"id": "000000000000000a", "name": "quick", "start_time": 0.0, "end_time": 1.0},
+            {"id": "000000000000000b", "name": "pay", "namespace": "remote", "fault": true,
+             "start_time": 1.0, "end_time": 9.0,
+             "cause": {"exceptions": [{"type": "HTTPError", "message": "502"}]}}
+        ]}),
+        json!({"id": "0000000000000002", "parent_id": "000000000000000b", "name": "pay",
+            "origin": "AWS::ECS::Container", "start_time": 1.5, "end_time": 8.5, "fault": true,
+            "annotations": {"card": "visa"},
+            "subsegments": [{"id": "000000000000000c", "name": "charge", "fault": true,
+                "start_time": 2.0, "end_time": 8.0,
+                "cause": {"exceptions": [{"type": "Timeout", "message": "bank is silent"}]}}]}),
+    ])
+}
+
+#[test]
+fn root_causes_follow_what_failed_and_what_took_long() {
+    let causes = failing().root_causes();
+    let shown = serde_json::to_value(&causes.fault).unwrap();
+    assert_eq!(
+        shown,
+        json!([{"ClientImpacting": true, "Services": [
+            {"Name": "shop", "Names": ["shop"], "Inferred": false, "EntityPath": [
+                {"Name": "shop", "Exceptions": [], "Remote": false},
+                {"Name": "pay", "Remote": true,
+                 "Exceptions": [{"Name": "HTTPError", "Message": "502"}]}]},
+            {"Name": "pay", "Names": ["pay"], "Type": "AWS::ECS::Container", "Inferred": false,
+             "EntityPath": [
+                {"Name": "pay", "Exceptions": [], "Remote": false},
+                {"Name": "charge", "Remote": false,
+                 "Exceptions": [{"Name": "Timeout", "Message": "bank is silent"}]}]}
+        ]}])
+    );
+    let longest: Vec<(&str, f64)> = causes.response_time[0]
+        .services
+        .iter()
+        .flat_map(|service| &service.entity_path)
+        .map(|entity| (entity.name.as_str(), entity.coverage.unwrap()))
+        .collect();
+    assert_eq!(longest, [("shop", 1.0), ("pay", 0.8), ("pay", 0.7), ("charge", 0.6)]);
+    assert!(causes.error.is_empty());
+    let handled = shop().root_causes();
+    assert_eq!(handled.fault.len(), 1);
+    assert!(!handled.fault[0].client_impacting);
+}
+
+#[test]
+fn filters_look_at_root_causes_edges_and_their_ends() {
+    let trace = failing();
+    let facts = trace.facts();
+    for (filter, expected) in [
+        ("rootcause.fault.service { name = \"pay\" }", true),
+        ("rootcause.fault.service { name = \"pay\" AND last }", true),
+        ("rootcause.fault.service { name = \"pay\" AND first }", false),
+        ("rootcause.fault.service { type = \"AWS::ECS::Container\" index = 1 }", true),
+        ("rootcause.fault.entity { name = \"charge\" }", true),
+        ("rootcause.fault.entity { name = \"pay\" and remote }", true),
+        ("rootcause.fault.exception { last and message = \"bank is silent\" }", true),
+        ("rootcause.fault.exception { first and message CONTAINS \"bank\" }", false),
+        ("rootcause.error.service { name = \"pay\" }", false),
+        ("rootcause.responsetime.entity { name = \"charge\" coverage >= 0.5 }", true),
+        ("rootcause.responsetime.entity { name = \"quick\" }", false),
+        (r#"rootcause.json = #[{"Services": [{"Name": "shop"}, {"Name": "pay"}]}]"#, true),
+        (r#"rootcause.json = #[{"Services": [{"Name": "pay"}, {"Name": "shop"}]}]"#, false),
+        (r#"rootcause.json = #[{"Services": [{"Name": "shop"}]}] AND fault"#, false),
+        ("edge() { source.annotation[tenant] = \"blue\" }", true),
+        ("edge(\"shop\", \"pay\") { destination.annotation[card] = \"visa\" }", true),
+        ("edge(\"shop\", \"pay\") { annotation[card] = \"visa\" }", false),
+        ("service(\"pay\") { annotation[\"card\"] BEGINSWITH \"vi\" }", true),
+        ("http.status = 200 OR fault = true", true),
+        ("service(\"pay\") { fault } AND !ok", true),
+    ] {
+        let parsed = TraceFilter::parse(filter).expect(filter);
+        assert_eq!(parsed.matches(&trace, &facts), expected, "{filter}");
+    }
+}
+
+#[test]
+fn a_group_stands_for_its_expression() {
+    let trace = failing();
+    let facts = trace.facts();
+    let filter = TraceFilter::parse("group.name = \"slow\" AND !ok").unwrap();
+    let groups = filter.groups();
+    assert_eq!(groups, [GroupReference::Name("slow".to_owned())]);
+    assert!(!filter.matches(&trace, &facts));
+    let slow = TraceFilter::parse("duration > 5").unwrap();
+    assert!(filter.clone().with_group(&groups[0], &slow).matches(&trace, &facts));
+    let slower = TraceFilter::parse("duration > 50").unwrap();
+    assert!(!filter.with_group(&groups[0], &slower).matches(&trace, &facts));
+}
+
+#[test]
+fn a_selector_picks_segments_or_calls() {
+    let trace = failing();
+    let picked = |source: &str| -> Vec<(bool, String)> {
+        let selector = EntitySelector::parse(source).expect(source);
+        selector.select(&trace).iter().map(|(edge, s)| (*edge, s.id.clone())).collect()
+    };
+    let (pay, call) = ("0000000000000002".to_owned(), "000000000000000b".to_owned());
+    assert_eq!(picked("service(\"pay\")"), [(false, pay.clone())]);
+    assert_eq!(picked("id(name: \"pay\", type: \"AWS::ECS::Container\")"), [(false, pay)]);
+    assert_eq!(picked("edge(\"shop\", \"pay\") { fault }"), [(true, call)]);
+    assert!(EntitySelector::parse("fault").is_err());
+}
+
+#[test]
+fn the_51st_annotation_is_kept_and_not_searched() {
+    let annotations: serde_json::Map<String, Value> =
+        (0..51).map(|n| (format!("k{n:02}"), n.into())).collect();
+    let trace = trace(&[json!({"id": "0000000000000001", "name": "a", "start_time": 1,
+        "end_time": 2, "annotations": annotations})]);
+    let facts = trace.facts();
+    assert_eq!(facts.annotations.len(), 50);
+    let holds = |filter: &str| TraceFilter::parse(filter).unwrap().matches(&trace, &facts);
+    assert!(holds("annotation[k49] = 49") && !holds("annotation[k50] = 50"));
+}
+
+#[test]
+fn processed_documents_hold_their_subsegments_and_what_was_inferred() {
+    let sent = |mut document: Value| {
+        document["trace_id"] = TRACE.into();
+        std::sync::Arc::new(read_document(document.to_string().into()).unwrap())
+    };
+    let documents = [
+        sent(json!({"id": "000000000000000b", "name": "inner", "type": "subsegment",
+            "parent_id": "000000000000000a", "start_time": 1.2, "end_time": 1.3})),
+        sent(json!({"id": "000000000000000a", "name": "queue", "type": "subsegment",
+            "parent_id": "0000000000000001", "namespace": "aws", "start_time": 1.1,
+            "end_time": 1.4, "aws": {"queue_url": "http://q/1/jobs"}, "metadata": {"m": 1}})),
+        sent(json!({"id": "0000000000000001", "name": "a", "start_time": 1, "end_time": 2})),
+    ];
+    let found = processed(TraceId::parse(TRACE).unwrap(), &documents);
+    let read: Vec<Value> =
+        found.iter().map(|document| serde_json::from_str(&document.text).unwrap()).collect();
+    assert_eq!(read.len(), 2);
+    let queue = &read[0]["subsegments"][0];
+    assert_eq!(queue["metadata"], json!({"m": 1}));
+    assert_eq!(queue["subsegments"][0]["name"], "inner");
+    assert_eq!(queue.get("trace_id"), None);
+    assert_eq!(read[1]["inferred"], true);
+    assert_eq!(read[1]["name"], "jobs");
+    assert_eq!(read[1]["parent_id"], "000000000000000a");
+}
+
+#[test]
+fn a_link_is_an_edge_between_traces_with_the_age_of_what_was_received() {
+    let sender = trace(&[json!({"id": "0000000000000001", "name": "sender", "start_time": 1.0,
+        "end_time": 2.0})]);
+    let mut receiver = trace(&[json!({"id": "0000000000000002", "name": "receiver",
+        "start_time": 5.0, "end_time": 6.0,
+        "links": [{"trace_id": TRACE, "id": "0000000000000001"}]})]);
+    receiver.id = TraceId::parse("1-581cf772-a006649127e371903a2de979").unwrap();
+    let graph = ServiceGraph::of([&receiver, &sender]);
+    let node = graph.nodes.iter().find(|node| node.service.name == "sender").unwrap();
+    let edge = &node.edges[0];
+    assert_eq!(edge.kind, EdgeKind::Link);
+    assert_eq!(graph.nodes[edge.to].service.name, "receiver");
+    assert_eq!(edge.ages.entries().collect::<Vec<_>>(), [(3.0, 1)]);
+    assert_eq!(edge.statistics.total(), 0);
 }
