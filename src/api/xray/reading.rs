@@ -86,7 +86,7 @@ pub(super) async fn near(call: &Call, range: TimeRange) -> Answer<Vec<Read>> {
                 Read { trace, facts, documents }
             })
             .collect();
-        traces.sort_by(|a, b| b.place().cmp(&a.place()));
+        traces.sort_by_key(|read| std::cmp::Reverse(read.place()));
         traces
     };
     // Documents are parsed here: too long for a thread that answers others too.

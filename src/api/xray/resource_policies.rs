@@ -81,7 +81,7 @@ pub(super) async fn put(call: Call, input: PutInput) -> Answer<PutOutput> {
         return Err(POLICY_SIZE_LIMIT.because("The policy document is larger than 5 KB"));
     }
     let parsed = serde_json::from_str::<Value>(&input.policy_document).ok();
-    if !parsed.is_some_and(|policy| policy.get("Statement").is_some()) {
+    if parsed.is_none_or(|policy| policy.get("Statement").is_none()) {
         let why = "The policy document is not a JSON object with a Statement";
         return Err(MALFORMED_POLICY.because(why));
     }
