@@ -36,6 +36,7 @@ pub use auth::{Credential, Credentials, SecretKey};
 pub use router::router;
 pub use settings::{Access, ApiSettings, AuditSelection, ExposedListener};
 
+use crate::bus::BusHandle;
 use crate::monitor::MonitorHandle;
 use crate::store::Store;
 use crate::task::TaskGroup;
@@ -46,6 +47,8 @@ use crate::time::Clock;
 pub struct ApiState {
     /// What is read and written.
     pub store: Store,
+    /// Rules, queues and topics.
+    pub bus: BusHandle,
     /// Alarms and canaries.
     pub monitor: MonitorHandle,
     /// Owns the task that writes audit records; to be stopped before the store.

@@ -1,1 +1,33 @@
 //! Routes events to targets.
+//!
+//! Main types: [`Bus`], which runs; [`BusHandle`], by which doors and the monitor ask it. Every
+//! event that the store takes, whoever appends it, is matched by the rules of its bus before it is
+//! written, and what it owes is written with it: an accepted event is delivered at least once. The
+//! module speaks no wire protocol and shows nothing.
+//!
+//! ```text
+//! append -> route (rules of the bus) -> event + deliveries, one write
+//!           deliver (outbox) -> carry -> queue, log group, bus, ...
+//!                            -> dead-letter queue, once given up
+//! ```
+
+mod carry;
+mod deliver;
+mod handle;
+pub mod kind;
+mod policy;
+pub mod queue;
+mod refusal;
+mod route;
+mod rule;
+mod rules;
+mod start;
+mod tick;
+
+pub use handle::{BusHandle, bus_arn, bus_of_arn};
+pub use refusal::{BusError, RefusalKind};
+pub use rule::{
+    DeadLetterConfig, EventBus, FailedTarget, InputMap, PutRule, RetrySettings, Rule, RuleState,
+    Tag, Target, read_pattern, rule_arn,
+};
+pub use start::{Bus, BusParts};

@@ -5,6 +5,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use super::codec::{LogChange, Record};
 use super::counters::{Counters, add};
 use super::error::{AppendError, OpenError, UpkeepError};
+use super::follow::Following;
 use super::lsn::Lsn;
 use super::read::{Artifacts, Audit, Buckets, Events, Logs, Metrics, Resources, Traces};
 use super::resource::ResourceChanges;
@@ -14,7 +15,7 @@ use super::writer::{Answer, Append, Command, only_frees_space};
 use super::{open, upkeep};
 use crate::task::TaskGroup;
 use crate::telemetry::{Scope, TelemetryBatch};
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
 /// So many appends may wait for the disk; the next is refused as `Busy`.
 pub(super) const COMMANDS_WAITING_MAX: usize = 4096;
@@ -86,6 +87,15 @@ impl Store {
     /// Tells of each new batch as it becomes visible.
     pub fn watch(&self) -> watch::Receiver<Lsn> {
         self.shared.visible.subscribe()
+    }
+
+    /// Has `follow` look at every batch with events before it is written; what it says is taken
+    /// together with the batch. At most one function can follow a store.
+    pub fn follow_events(
+        &self,
+        follow: impl Fn(&TelemetryBatch, Timestamp) -> Following + Send + Sync + 'static,
+    ) {
+        self.shared.follower.set(follow);
     }
 
     /// What the store did since it was opened.
@@ -186,6 +196,9 @@ impl Store {
             add(&counting.batches_throttled, 1);
             return Err(AppendError::Busy);
         }
+        let Following { changes, taken } = self.shared.follower.follow(&record.batch, record.at);
+        let mut record = record;
+        record.resources.extend(changes.0);
         let (record, encoded) = encode(record).await?;
         let bytes = encoded.len();
         if bytes > APPEND_BYTES_MAX {
@@ -200,7 +213,7 @@ impl Store {
         let budget =
             Arc::clone(&self.budget).try_acquire_many_owned(kib).map_err(|_full| busy())?;
         let (answer, done) = oneshot::channel();
-        let append = Append { record, encoded, answer, _budget: budget };
+        let append = Append { record, encoded, answer, taken, _budget: budget };
         match self.queue.try_send(Command::Append(Box::new(append))) {
             Ok(()) => done.await.map_err(|_gone| AppendError::Stopped)?,
             Err(mpsc::error::TrySendError::Full(_)) => Err(busy()),

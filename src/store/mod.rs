@@ -17,6 +17,7 @@ mod counters;
 mod directory;
 mod error;
 mod folder;
+mod follow;
 mod handle;
 mod ingest;
 mod lsn;
@@ -34,6 +35,7 @@ mod writer;
 pub use codec::Fault;
 pub use counters::Counters;
 pub use error::{AppendError, OpenError, ReadError, UpkeepError};
+pub use follow::Following;
 pub use handle::Store;
 pub use lsn::Lsn;
 pub use read::{

@@ -8,6 +8,7 @@ use super::catalog::CatalogReader;
 use super::counters::Counting;
 use super::directory::Directory;
 use super::folder::Folder;
+use super::follow::Follower;
 use super::lsn::Lsn;
 use super::recent::{Generation, MetricHead};
 use super::segment::{Objects, Segment};
@@ -31,6 +32,8 @@ pub(super) struct Shared {
     /// Upkeep that rewrites or deletes holds the one permit.
     pub(super) upkeep: Semaphore,
     pub(super) closing: CancellationToken,
+    /// Looks at events before they are written.
+    pub(super) follower: Follower,
     directory: RwLock<Directory>,
     view: RwLock<View>,
     read_only: AtomicBool,
@@ -92,6 +95,7 @@ impl Shared {
             visible: watch::channel(parts.last_lsn).0,
             upkeep: Semaphore::new(1),
             closing: CancellationToken::new(),
+            follower: Follower::default(),
             directory: RwLock::new(parts.directory),
             view: RwLock::new(parts.view),
             read_only: AtomicBool::new(false),

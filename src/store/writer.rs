@@ -10,6 +10,7 @@ use super::counters::add;
 use super::directory::DirectoryWrite;
 use super::error::AppendError;
 use super::folder::FolderLock;
+use super::follow::Taken;
 use super::ingest::{Block, IngestLog, group_bytes};
 use super::lsn::Lsn;
 use super::recent::Generation;
@@ -44,6 +45,8 @@ pub(super) struct Append {
     pub(super) record: Record,
     pub(super) encoded: Vec<u8>,
     pub(super) answer: Answer<Lsn>,
+    /// Told once it is visible.
+    pub(super) taken: Option<Taken>,
     /// The bytes it holds of the budget of waiting appends.
     pub(super) _budget: OwnedSemaphorePermit,
 }
@@ -98,6 +101,7 @@ struct Group {
     appends: Vec<(Record, Answer<Lsn>)>,
     encoded: Vec<Vec<u8>>,
     budgets: Vec<OwnedSemaphorePermit>,
+    taken: Vec<Taken>,
     /// Retries of appends in this very group, by their place in it.
     repeats: Vec<(usize, Answer<Lsn>)>,
 }
@@ -176,7 +180,7 @@ impl Writer {
 
     /// Puts an append into the group, or answers it at once.
     fn take(&mut self, append: Append, group: &mut Group) -> Result<(), Stopped> {
-        let Append { record, encoded, answer, _budget: budget } = append;
+        let Append { record, encoded, answer, taken, _budget: budget } = append;
         if let Some(id) = record.batch.id {
             if let Some(lsn) = self.known.get(&record.batch.scope, id) {
                 add(&self.shared.counting.batches_repeated, 1);
@@ -213,6 +217,7 @@ impl Writer {
         group.appends.push((record, answer));
         group.encoded.push(encoded);
         group.budgets.push(budget);
+        group.taken.extend(taken);
         Ok(())
     }
 
@@ -259,7 +264,7 @@ impl Writer {
 
     /// Makes the group durable, then visible, then acknowledges it.
     fn commit(&mut self, group: &mut Group) -> Result<(), Stopped> {
-        let Group { appends, encoded, budgets, repeats } = std::mem::take(group);
+        let Group { appends, encoded, budgets, taken, repeats } = std::mem::take(group);
         if appends.is_empty() {
             return Ok(());
         }
@@ -299,6 +304,7 @@ impl Writer {
         add(&counting.batches_accepted, appends.len() as u64);
         add(&counting.batches_repeated, repeats.len() as u64);
         drop(budgets);
+        taken.into_iter().for_each(|taken| taken());
         for (place, answer) in repeats {
             drop(answer.send(Ok(block.first_lsn.plus(place as u64))));
         }

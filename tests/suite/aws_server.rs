@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coalmine::api::{ApiSettings, ApiState, router};
+use coalmine::bus::{Bus, BusParts};
 use coalmine::monitor::{Monitor, MonitorParts, MonitorSettings};
 use coalmine::notify::Notifier;
 use coalmine::runner::{Runner, RunnerSettings};
@@ -20,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) struct Server {
     address: SocketAddr,
     doors: TaskGroup,
+    bus: Bus,
     monitor: Monitor,
     /// What it answers from.
     pub(crate) store: Store,
@@ -50,7 +52,10 @@ impl Server {
         let monitor = Monitor::start(MonitorSettings::default(), parts, &engines)
             .await
             .expect("an empty store is read");
+        let bus_parts = BusParts { store: store.clone(), clock: Arc::clone(&clock) };
+        let bus = Bus::start(bus_parts, &engines).await.expect("an empty store is read");
         let state = ApiState {
+            bus: bus.handle().clone(),
             store: store.clone(),
             monitor: monitor.handle().clone(),
             tasks: doors.clone(),
@@ -64,7 +69,7 @@ impl Server {
             let stopped = async move { stop.cancelled().await };
             axum::serve(listener, app).with_graceful_shutdown(stopped).await.expect("it serves");
         });
-        Self { address, doors, monitor, store, engines, folder }
+        Self { address, doors, bus, monitor, store, engines, folder }
     }
 
     /// Where it is.
@@ -81,6 +86,7 @@ impl Server {
     pub(crate) async fn stop(self) {
         self.doors.shutdown(Duration::from_secs(10)).await;
         self.monitor.stop().await;
+        self.bus.stop().await;
         self.store.close().await.expect("it was open");
         self.engines.shutdown(Duration::from_secs(10)).await;
     }

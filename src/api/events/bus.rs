@@ -1,40 +1,14 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::fault::{NOT_FOUND, VALIDATION};
+use super::fault::VALIDATION;
 use crate::api::call::{Answer, Call};
 use crate::api::service::Constraints;
+use crate::bus::{BusHandle, DeadLetterConfig, EventBus, RefusalKind, Tag, bus_arn, bus_of_arn};
 use crate::telemetry::{DEFAULT_EVENT_BUS, Scope};
 use crate::time::Timestamp;
-
-/// Custom buses are resources of this kind.
-pub(super) const KIND: &str = "event-bus";
-
-/// A custom bus.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct EventBus {
-    /// What it is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) description: Option<String>,
-    /// When it was made.
-    pub(super) created: Timestamp,
-    /// When it was last changed.
-    pub(super) modified: Timestamp,
-    /// Its tags.
-    #[serde(default)]
-    pub(super) tags: Vec<Tag>,
-}
-
-/// A tag.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Tag {
-    /// Its key.
-    pub(super) key: String,
-    /// Its value.
-    pub(super) value: String,
-}
 
 /// A bus as the API shows it.
 #[derive(Debug, Serialize)]
@@ -45,66 +19,116 @@ pub(super) struct Described {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kms_key_identifier: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dead_letter_config: Option<DeadLetterConfig>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) policy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) log_config: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) creation_time: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) last_modified_time: Option<f64>,
 }
 
 impl Described {
-    /// The bus that every account has.
-    pub(super) fn default_bus(scope: &Scope) -> Self {
-        Self {
-            name: DEFAULT_EVENT_BUS.to_owned(),
-            arn: arn(scope, DEFAULT_EVENT_BUS),
-            description: None,
-            creation_time: None,
-            last_modified_time: None,
-        }
-    }
-
-    /// A custom bus.
-    pub(super) fn custom(scope: &Scope, name: &str, bus: EventBus) -> Self {
+    pub(super) fn new(scope: &Scope, name: &str, bus: EventBus) -> Self {
+        let time = |at: Timestamp| (at != Timestamp::EPOCH).then(|| at.as_secs_f64());
         Self {
             name: name.to_owned(),
-            arn: arn(scope, name),
+            arn: bus_arn(scope, name),
             description: bus.description,
-            creation_time: Some(bus.created.as_secs_f64()),
-            last_modified_time: Some(bus.modified.as_secs_f64()),
+            kms_key_identifier: bus.kms_key_identifier,
+            dead_letter_config: bus.dead_letter,
+            policy: bus.policy.map(|policy| policy.to_string()),
+            log_config: bus.log_config,
+            creation_time: time(bus.created),
+            last_modified_time: time(bus.modified),
         }
     }
 }
 
-/// `arn:aws:events:<region>:<account>:event-bus/<name>`.
-pub(super) fn arn(scope: &Scope, name: &str) -> String {
-    scope.arn("events", format_args!("event-bus/{name}"))
+/// The members that a bus is made or changed with.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct BusSettings {
+    pub(super) description: Option<String>,
+    pub(super) kms_key_identifier: Option<String>,
+    pub(super) dead_letter_config: Option<DeadLetterConfig>,
+    pub(super) log_config: Option<LogConfig>,
 }
 
-/// The bus that a name or ARN of this account names; absent means the default one.
+/// What a bus logs; kept as it was given.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct LogConfig {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    include_detail: Option<IncludeDetail>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    level: Option<LogLevel>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum IncludeDetail {
+    None,
+    Full,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum LogLevel {
+    Off,
+    Error,
+    Info,
+    Trace,
+}
+
+impl BusSettings {
+    pub(super) fn check(&self, constraints: Constraints) -> Constraints {
+        let description = self.description.as_deref().unwrap_or_default();
+        constraints.length("description", description, 0, 512)
+    }
+
+    /// Sets what is given.
+    pub(super) fn apply(self, bus: &mut EventBus) {
+        bus.description = self.description;
+        bus.kms_key_identifier = self.kms_key_identifier;
+        bus.dead_letter = self.dead_letter_config;
+        bus.log_config = self.log_config.and_then(|config| serde_json::to_value(config).ok());
+    }
+}
+
+/// The bus of this account that a name or ARN names; absent means the default one.
 pub(super) fn name_of(call: &Call, name_or_arn: Option<&str>) -> Answer<Arc<str>> {
     let given = name_or_arn.unwrap_or(DEFAULT_EVENT_BUS);
     if !given.starts_with("arn:") {
         check_name(given)?;
         return Ok(given.into());
     }
-    match given.strip_prefix(&arn(call.scope(), "")) {
-        Some(name) => Ok(name.into()),
-        None => Err(no_bus(given)),
+    match bus_of_arn(given) {
+        Some((scope, name)) if scope == *call.scope() => Ok(name),
+        _ => {
+            let why = format!("Event bus {given} does not exist.");
+            Err(RefusalKind::NotFound.because(why).into())
+        }
     }
 }
 
-/// Whether the bus exists.
-pub(super) async fn exists(call: &Call, name: &str) -> Answer<bool> {
-    Ok(name == DEFAULT_EVENT_BUS || get(call, name).await?.is_some())
+/// The bus.
+pub(super) fn handle(call: &Call) -> &BusHandle {
+    &call.state().bus
 }
 
-/// Reads a custom bus.
-pub(super) async fn get(call: &Call, name: &str) -> Answer<Option<EventBus>> {
-    Ok(call.state().store.resources().get(call.scope(), KIND, name).await?)
-}
-
-/// The refusal for a bus that is not there.
-pub(super) fn no_bus(name: &str) -> crate::api::error::ApiError {
-    NOT_FOUND.because(format!("Event bus {name} does not exist."))
+/// Checks tags as the service model does.
+pub(super) fn check_tags(tags: &[Tag], mut constraints: Constraints) -> Constraints {
+    for (at, tag) in (1..).zip(tags) {
+        constraints = constraints
+            .length(&format!("tags.{at}.member.key"), &tag.key, 1, 128)
+            .length(&format!("tags.{at}.member.value"), &tag.value, 0, 256);
+    }
+    constraints
 }
 
 fn check_name(name: &str) -> Answer<()> {

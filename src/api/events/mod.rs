@@ -1,12 +1,15 @@
-//! EventBridge: putting events on buses, and the buses themselves, in JSON 1.1.
+//! EventBridge: events, buses, rules and their targets, in JSON 1.1.
 
 mod bus;
 mod create_event_bus;
-mod delete_event_bus;
-mod describe_event_bus;
+mod event_buses;
 mod fault;
-mod list_event_buses;
+mod listing;
 mod put_events;
+mod rules;
+mod tags;
+mod targets;
+mod test_event_pattern;
 
 use super::service::{Dialects, Effect, Service, operation, refuse_as_validator};
 use super::wire::JsonVersion;
@@ -22,10 +25,25 @@ pub(super) fn service() -> Service {
         refuse: |error| refuse_as_validator(fault::VALIDATION, error),
         operations: vec![
             operation("CreateEventBus", Effect::Writes, create_event_bus::run),
-            operation("DeleteEventBus", Effect::Writes, delete_event_bus::run),
-            operation("DescribeEventBus", Effect::Reads, describe_event_bus::run),
-            operation("ListEventBuses", Effect::Reads, list_event_buses::run),
+            operation("DeleteEventBus", Effect::Writes, event_buses::delete),
+            operation("DeleteRule", Effect::Writes, rules::delete),
+            operation("DescribeEventBus", Effect::Reads, event_buses::describe),
+            operation("DescribeRule", Effect::Reads, rules::describe),
+            operation("DisableRule", Effect::Writes, rules::disable),
+            operation("EnableRule", Effect::Writes, rules::enable),
+            operation("ListEventBuses", Effect::Reads, event_buses::list),
+            operation("ListRuleNamesByTarget", Effect::Reads, rules::names_by_target),
+            operation("ListRules", Effect::Reads, rules::list),
+            operation("ListTagsForResource", Effect::Reads, tags::list),
+            operation("ListTargetsByRule", Effect::Reads, targets::list),
             operation("PutEvents", Effect::WritesData, put_events::run),
+            operation("PutRule", Effect::Writes, rules::put),
+            operation("PutTargets", Effect::Writes, targets::put),
+            operation("RemoveTargets", Effect::Writes, targets::remove),
+            operation("TagResource", Effect::Writes, tags::tag),
+            operation("TestEventPattern", Effect::Reads, test_event_pattern::run),
+            operation("UntagResource", Effect::Writes, tags::untag),
+            operation("UpdateEventBus", Effect::Writes, event_buses::update),
         ],
     }
 }

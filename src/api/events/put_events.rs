@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,8 @@ use super::fault::VALIDATION;
 use crate::api::call::{Answer, Call};
 use crate::api::service::Constraints;
 use crate::api::wire::Instant;
-use crate::telemetry::{Event, TelemetryBatch};
+use crate::bus::{BusError, RefusalKind, bus_of_arn};
+use crate::telemetry::{Event, Scope, TelemetryBatch};
 
 const ENTRIES_MAX: usize = 10;
 const REQUEST_BYTES_MAX: usize = 1024 * 1024;
@@ -65,13 +67,13 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
         let why = "Total size of the entries in the request is over the limit.";
         return Err(VALIDATION.because(why));
     }
-    let mut batch = TelemetryBatch::new(call.scope().clone());
+    let mut batches: BTreeMap<Scope, Vec<Event>> = BTreeMap::new();
     let mut entries = Vec::with_capacity(input.entries.len());
     for entry in input.entries {
         entries.push(match read(&call, entry).await? {
-            Ok(event) => {
+            Ok((scope, event)) => {
                 let event_id = Some(event.id.to_string());
-                batch.events.push(event);
+                batches.entry(scope).or_default().push(event);
                 EntryResult { event_id, ..EntryResult::default() }
             }
             Err((code, message)) => EntryResult {
@@ -82,8 +84,13 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
         });
     }
     let failed_entry_count = entries.iter().filter(|entry| entry.error_code.is_some()).count();
-    if !batch.events.is_empty() {
-        call.append(batch).await?;
+    for (scope, events) in batches {
+        let batch = TelemetryBatch { events, ..TelemetryBatch::new(scope) };
+        if batch.scope == *call.scope() {
+            call.append(batch).await?;
+        } else {
+            call.state().store.append(batch).await?;
+        }
     }
     Ok(Output { failed_entry_count, entries })
 }
@@ -96,15 +103,27 @@ fn size(entry: &Entry) -> usize {
     time + text(&entry.source) + text(&entry.detail_type) + text(&entry.detail) + resources
 }
 
-async fn read(call: &Call, entry: Entry) -> Answer<Result<Event, Fault>> {
-    let bus = match bus::name_of(call, entry.event_bus_name.as_deref()) {
-        Ok(bus) => bus,
-        Err(refused) => return Ok(Err(("InvalidArgument", refused.message))),
+/// An event, and the scope of the bus that it is for.
+type Addressed = (Scope, Event);
+
+/// A bus of another account is named by its ARN, and its policy must allow the caller.
+async fn read(call: &Call, entry: Entry) -> Answer<Result<Addressed, Fault>> {
+    let given = entry.event_bus_name.as_deref();
+    let (scope, bus) = match given.and_then(bus_of_arn) {
+        Some(foreign) => foreign,
+        None => match bus::name_of(call, given) {
+            Ok(bus) => (call.scope().clone(), bus),
+            Err(refused) => return Ok(Err(("InvalidArgument", refused.message))),
+        },
     };
-    if !bus::exists(call, &bus).await? {
-        return Ok(Err(("InvalidArgument", format!("Event bus {bus} does not exist."))));
+    match bus::handle(call).check_put((&scope, &bus), call.scope()).await {
+        Ok(()) => Ok(event(call, entry, bus).map(|event| (scope, event))),
+        Err(BusError::Refused { kind: RefusalKind::AccessDenied, message }) => {
+            Ok(Err(("AccessDeniedException", message.into())))
+        }
+        Err(BusError::Refused { message, .. }) => Ok(Err(("InvalidArgument", message.into()))),
+        Err(other) => Err(other.into()),
     }
-    Ok(event(call, entry, bus))
 }
 
 fn event(call: &Call, entry: Entry, bus: Arc<str>) -> Result<Event, Fault> {

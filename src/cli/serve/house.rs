@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::command::{DurabilityChoice, ServeCommand};
 use super::{credentials, http};
 use crate::api::{self, Access, ApiSettings, ApiState};
+use crate::bus::{Bus, BusParts};
 use crate::cli::ExitStatus;
 use crate::cli::context::Context;
 use crate::cli::fatal::Fatal;
@@ -28,6 +29,8 @@ pub(super) struct House {
     store: Store,
     store_tasks: TaskGroup,
     runner: Runner,
+    bus: Bus,
+    bus_tasks: TaskGroup,
     monitor: Monitor,
     monitor_tasks: TaskGroup,
     api_tasks: TaskGroup,
@@ -63,9 +66,10 @@ impl House {
         let notifier = notifier.map_err(|error| {
             Fatal::new(ExitStatus::OurSide, "cannot notify anybody").because(&error)
         })?;
-        let (store_tasks, monitor_tasks, api_tasks) =
-            (TaskGroup::new(), TaskGroup::new(), TaskGroup::new());
+        let (store_tasks, bus_tasks, monitor_tasks, api_tasks) =
+            (TaskGroup::new(), TaskGroup::new(), TaskGroup::new(), TaskGroup::new());
         let store = open_store(context, command, &store_tasks).await?;
+        let bus = open_bus(context, &store, &bus_tasks).await?;
         let runner = command.runner.runner(context, command.jobs.get(), NewPicture::Refuse);
         let parts = MonitorParts {
             store: store.clone(),
@@ -85,6 +89,7 @@ impl House {
         })?;
         let state = ApiState {
             store: store.clone(),
+            bus: bus.handle().clone(),
             monitor: monitor.handle().clone(),
             tasks: api_tasks.clone(),
             clock: Arc::clone(&context.clock),
@@ -92,7 +97,18 @@ impl House {
         };
         let router = api::router(state);
         let data_dir = command.data_dir.clone();
-        Ok(Self { data_dir, store, store_tasks, runner, monitor, monitor_tasks, api_tasks, router })
+        Ok(Self {
+            data_dir,
+            store,
+            store_tasks,
+            runner,
+            bus,
+            bus_tasks,
+            monitor,
+            monitor_tasks,
+            api_tasks,
+            router,
+        })
     }
 
     /// What is said once clients are answered.
@@ -113,6 +129,7 @@ impl House {
         let watching = async {
             let panic = tokio::select! {
                 panic = self.store_tasks.panicked() => panic,
+                panic = self.bus_tasks.panicked() => panic,
                 panic = self.monitor_tasks.panicked() => panic,
                 panic = self.api_tasks.panicked() => panic,
                 () = stop.cancelled() => return None,
@@ -132,8 +149,10 @@ impl House {
     async fn stop(&self) {
         const GRACE: Duration = Duration::from_secs(5);
         self.monitor.stop().await;
+        self.bus.stop().await;
         self.runner.close().await;
         for (part, tasks) in [
+            ("bus", &self.bus_tasks),
             ("monitor", &self.monitor_tasks),
             ("api", &self.api_tasks),
             ("store", &self.store_tasks),
@@ -145,6 +164,13 @@ impl House {
             tracing::error!(%error, "the store did not close in order; it recovers at next start");
         }
     }
+}
+
+async fn open_bus(context: &Context, store: &Store, tasks: &TaskGroup) -> Result<Bus, Fatal> {
+    let parts = BusParts { store: store.clone(), clock: Arc::clone(&context.clock) };
+    Bus::start(parts, tasks).await.map_err(|error| {
+        Fatal::new(ExitStatus::DataFolder, "cannot start the event bus").because(&error)
+    })
 }
 
 async fn open_store(

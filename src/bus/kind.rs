@@ -1,0 +1,12 @@
+//! The kinds under which the bus keeps its documents in the store.
+
+/// An [`EventBus`](super::EventBus) that is not the default one, by name.
+pub const EVENT_BUS: &str = "event-bus";
+/// A [`Rule`](super::Rule) with its targets, by `<bus>/<rule>`.
+pub const RULE: &str = "event-rule";
+/// A delivery that is still to be made; names sort by time.
+pub const DELIVERY: &str = "event-delivery";
+/// A queue, by name.
+pub const QUEUE: &str = "queue";
+/// Rows of messages, by the queue's name, in the order they were sent.
+pub const MESSAGE: &str = "queue-message";

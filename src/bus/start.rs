@@ -1,0 +1,95 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore};
+
+use super::carry::Carrier;
+use super::deliver::{Deliverer, Inbox};
+use super::handle::BusHandle;
+use super::kind;
+use super::queue::Queues;
+use super::route::Router;
+use super::rule::{Rule, RuleBook};
+use super::tick::Ticker;
+use crate::store::{ReadError, Store};
+use crate::task::{Shutdown, TaskGroup};
+use crate::time::Clock;
+
+/// How long turns and deliveries have to stop; neither holds anything that is not stored.
+const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// What the bus works with.
+#[derive(Debug)]
+pub struct BusParts {
+    /// Keeps everything.
+    pub store: Store,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The running bus.
+#[derive(Debug)]
+pub struct Bus {
+    handle: BusHandle,
+    turns: TaskGroup,
+    deliveries: TaskGroup,
+}
+
+impl Bus {
+    /// Reads rules and queues, has the store's events routed, and starts delivering in `tasks`.
+    ///
+    /// To be started before anything appends events, so that none passes unseen.
+    /// Errors: as the store's reads.
+    pub async fn start(parts: BusParts, tasks: &TaskGroup) -> Result<Self, ReadError> {
+        let BusParts { store, clock } = parts;
+        let (turns, deliveries) = (tasks.child(), tasks.child());
+        let book = Arc::new(RuleBook::default());
+        for (scope, _, rule) in store.resources().everywhere::<Rule>(kind::RULE).await? {
+            book.put(&scope, rule);
+        }
+        let queues = Queues::load(&store, &clock).await?;
+        let (inbox, coming) = Inbox::new();
+        let router = Router { book: Arc::clone(&book), inbox: inbox.clone() };
+        let follower = router.clone();
+        store.follow_events(move |batch, at| follower.follow(batch, at));
+        let carrier = Arc::new(Carrier {
+            store: store.clone(),
+            queues: queues.clone(),
+            clock: Arc::clone(&clock),
+        });
+        let deliverer = Deliverer {
+            store: store.clone(),
+            carrier,
+            clock: Arc::clone(&clock),
+            tasks: deliveries.clone(),
+            inbox,
+        };
+        deliveries.spawn("deliver events", |stop| deliverer.run(coming, stop));
+        let changed = Arc::new(Notify::new());
+        let ticker = Ticker {
+            store: store.clone(),
+            book: Arc::clone(&book),
+            router,
+            clock: Arc::clone(&clock),
+            changed: Arc::clone(&changed),
+        };
+        turns.spawn("schedule rules", |stop| ticker.run(stop));
+        let turn = Arc::new(Semaphore::new(1));
+        let handle = BusHandle { store, clock, book, queues, changed, turn };
+        Ok(Self { handle, turns, deliveries })
+    }
+
+    /// How others ask it.
+    pub const fn handle(&self) -> &BusHandle {
+        &self.handle
+    }
+
+    /// Stops; what is owed stays in the store.
+    pub async fn stop(&self) {
+        for (part, group) in [("turns", &self.turns), ("deliveries", &self.deliveries)] {
+            if let Shutdown::StillRunning(tasks) = group.shutdown(STOP_GRACE).await {
+                tracing::warn!(part, ?tasks, "the bus stops although tasks still run");
+            }
+        }
+    }
+}
