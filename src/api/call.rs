@@ -61,6 +61,8 @@ pub(super) struct CallFacts {
     pub(super) at: Timestamp,
     /// From where, when that is known.
     pub(super) source_address: Option<IpAddr>,
+    /// The name and port by which the client reached the server.
+    pub(super) host: Option<String>,
     /// What the client calls itself.
     pub(super) user_agent: Option<String>,
     /// The input as its audit record shows it.

@@ -25,6 +25,7 @@ mod page;
 mod router;
 mod service;
 mod settings;
+mod sqs;
 mod sts;
 mod synthetics;
 mod wire;
@@ -66,6 +67,7 @@ fn services() -> Vec<service::Service> {
         cloudwatch::service(),
         events::service(),
         logs::service(),
+        sqs::service(),
         sts::service(),
         synthetics::service(),
         xray::service(),

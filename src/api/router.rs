@@ -165,6 +165,7 @@ impl Door {
             request_id: request_id.to_owned(),
             at: self.state.clock.now(),
             source_address: peer.map(|ConnectInfo(address)| address.ip()),
+            host: text(header::HOST.as_str()).map(ToOwned::to_owned),
             user_agent: text(header::USER_AGENT.as_str()).map(ToOwned::to_owned),
             parameters: audit::parameters(operation.effect, &input),
         };

@@ -80,3 +80,13 @@ async fn boto3_asks_for_canaries() {
 async fn boto3_sends_and_reads_traces() {
     passes("test_traces").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_puts_rules_and_receives_what_they_match() {
+    passes("test_rules").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_sends_and_receives_messages_in_two_protocols() {
+    passes("test_queues").await;
+}

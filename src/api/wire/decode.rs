@@ -168,10 +168,14 @@ fn numbered<'de>(members: Vec<(Cow<'de, str>, Node<'de>)>) -> Result<Vec<Node<'d
 
 /// A form's `entry.N` pairs as members; anything else as it is.
 fn entries<'de>(members: Vec<(Cow<'de, str>, Node<'de>)>) -> Vec<(Cow<'de, str>, Node<'de>)> {
-    let is_entry = |node: &Node<'_>| matches!(node.get("key"), Some(Node::Untyped(_)));
+    // COMPAT: SNS and SQS name the parts otherwise, and SQS leaves `entry` out.
+    let is_entry = |node: &Node<'_>| {
+        ["key", "Name", "Key"].iter().any(|k| matches!(node.get(k), Some(Node::Untyped(_))))
+    };
     let form = match members.as_slice() {
         [(name, Node::Map(inner))] if name == "entry" => inner.iter().all(|(_, e)| is_entry(e)),
-        _ => false,
+        [] => false,
+        flat => flat.iter().all(|(name, e)| name.parse::<u32>().is_ok() && is_entry(e)),
     };
     if !form {
         return members;
@@ -182,8 +186,8 @@ fn entries<'de>(members: Vec<(Cow<'de, str>, Node<'de>)>) -> Vec<(Cow<'de, str>,
         let (mut key, mut value) = (None, Node::Untyped(Cow::Borrowed("")));
         for (name, part) in parts {
             match (&*name, part) {
-                ("key", Node::Untyped(text)) => key = Some(text),
-                ("value", part) => value = part,
+                ("key" | "Name" | "Key", Node::Untyped(text)) => key = Some(text),
+                ("value" | "Value", part) => value = part,
                 _ => {}
             }
         }

@@ -22,6 +22,7 @@ mod caps;
 mod cbor;
 mod decode;
 pub(super) mod event_stream;
+mod flat;
 mod instant;
 mod json;
 mod node;
@@ -31,6 +32,7 @@ mod xml;
 
 pub(super) use caps::BadBody;
 pub(super) use decode::{DecodeError, DecodeFault, lower_first};
+pub(super) use flat::Flat;
 pub(super) use instant::Instant;
 pub(super) use node::Node;
 pub(super) use query::Form;

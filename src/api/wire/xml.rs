@@ -5,6 +5,7 @@ use serde::ser::{
 };
 use thiserror::Error as ThisError;
 
+use super::flat::FLAT;
 use super::instant::INSTANT;
 use crate::time::Timestamp;
 
@@ -35,8 +36,12 @@ pub(super) fn element<T: Serialize + ?Sized>(
 ) -> Result<(), XmlError> {
     let before = out.len();
     write!(out, "<{name}>")?;
-    match value.serialize(Content { out })? {
+    match value.serialize(Content { out, item: None })? {
         Presence::Absent => out.truncate(before),
+        Presence::Flat(items) => {
+            out.truncate(before);
+            out.push_str(&items);
+        }
         Presence::Written => write!(out, "</{name}>")?,
     }
     Ok(())
@@ -63,10 +68,14 @@ pub(super) fn text(out: &mut String, value: &str) {
 enum Presence {
     Written,
     Absent,
+    /// Stands in place of the element.
+    Flat(String),
 }
 
 struct Content<'w> {
     out: &'w mut String,
+    /// The name of each item of a flat list or map, and that of the map's keys.
+    item: Option<(&'static str, &'static str)>,
 }
 
 impl<'w> Content<'w> {
@@ -161,11 +170,17 @@ impl<'w> Serializer for Content<'w> {
         name: &'static str,
         value: &T,
     ) -> Result<Presence, XmlError> {
+        if let Some(item) = name.strip_prefix(FLAT) {
+            let mut items = String::new();
+            let names = item.split_once(':').unwrap_or((item, "Key"));
+            value.serialize(Content { out: &mut items, item: Some(names) })?;
+            return Ok(Presence::Flat(items));
+        }
         if name != INSTANT {
             return value.serialize(self);
         }
         let mut seconds = String::new();
-        value.serialize(Content { out: &mut seconds })?;
+        value.serialize(Content { out: &mut seconds, item: None })?;
         let seconds: f64 = seconds.parse().map_err(XmlError::custom)?;
         self.display(Timestamp::from_secs_f64(seconds))
     }
@@ -230,7 +245,7 @@ impl SerializeSeq for Content<'_> {
     type Error = XmlError;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), XmlError> {
-        element(self.out, "member", value)
+        element(self.out, self.item.map_or("member", |(item, _)| item), value)
     }
 
     fn end(self) -> Result<Presence, XmlError> {
@@ -243,13 +258,15 @@ impl SerializeMap for Content<'_> {
     type Error = XmlError;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), XmlError> {
-        self.out.push_str("<entry>");
-        element(self.out, "key", key)
+        let (entry, name) = self.item.unwrap_or(("entry", "key"));
+        write!(self.out, "<{entry}>")?;
+        element(self.out, name, key)
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), XmlError> {
-        element(self.out, "value", value)?;
-        self.out.push_str("</entry>");
+        let entry = self.item.map_or("entry", |(entry, _)| entry);
+        element(self.out, if self.item.is_some() { "Value" } else { "value" }, value)?;
+        write!(self.out, "</{entry}>")?;
         Ok(())
     }
 

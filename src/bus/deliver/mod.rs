@@ -221,17 +221,17 @@ impl Deliverer {
         let attempts = delivery.attempts;
         let to = delivery.to.name();
         let buried = self.carrier.bury(delivery, (&fault, exhausted)).await;
-        let Fault { code, message } = &fault;
+        let Fault { code, message: why } = &fault;
         match (buried, &delivery.dead_letter) {
             (Ok(()), Some(queue)) => {
-                tracing::warn!(%to, code, message, attempts, %queue, "delivery given up");
+                tracing::warn!(%to, code, why, attempts, %queue, "delivery given up");
             }
             (Ok(()), None) => {
-                tracing::warn!(%to, code, message, attempts, "delivery given up: no dead letters");
+                tracing::warn!(%to, code, why, attempts, "delivery given up: no dead letters");
             }
             // Its queue may come back: what cannot be buried is tried again.
-            (Err(why), _) => {
-                tracing::error!(%to, code, message, why, "dead letter cannot be kept");
+            (Err(refused), _) => {
+                tracing::error!(%to, code, why, refused, "dead letter cannot be kept");
                 let fault = Some(fault);
                 return Next::Again(Delivery { fault, ..delivery.clone() }, LONGEST_WAIT);
             }
