@@ -152,7 +152,8 @@ class Forms(ClientTest):
         scope = f"{self.account}/20260101/us-east-1/sqs/aws4_request"
         request = urllib.request.Request(ENDPOINT, headers={
             "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, "
-                             "Signature=00"},
+                             "Signature=00",
+            "X-Amz-Date": "20260101T000000Z"},
             data=urllib.parse.urlencode({"Version": "2012-11-05", **parameters}).encode())
         try:
             with urllib.request.urlopen(request) as answer:

@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, Semaphore};
@@ -21,10 +21,13 @@ const PURGE_PAUSE_MILLIS: i64 = 60_000;
 pub struct Queues {
     pub(super) store: Store,
     pub(super) clock: Arc<dyn Clock>,
-    shelves: Arc<RwLock<HashMap<(Scope, Arc<str>), Arc<Queue>>>>,
+    shelves: Arc<RwLock<Shelves>>,
     /// Queues are made and deleted one after another.
     turn: Arc<Semaphore>,
 }
+
+/// Queues by scope and name.
+type Shelves = HashMap<(Scope, Arc<str>), Arc<Queue>>;
 
 /// A queue as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,7 +118,7 @@ impl Queues {
         Ok(queues)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<(Scope, Arc<str>), Arc<Queue>>> {
+    fn write(&self) -> RwLockWriteGuard<'_, Shelves> {
         self.shelves.write().unwrap_or_else(PoisonError::into_inner)
     }
 
