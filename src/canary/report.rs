@@ -191,6 +191,8 @@ pub enum ArtifactKind {
     Body,
     /// Text runs and boxes of a page.
     Sidecar,
+    /// How a picture was judged, and what is needed to approve it.
+    ShotRecord,
 }
 
 /// One file a run left. Bytes are held until a reporter or the store has taken them.

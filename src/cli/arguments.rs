@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::ExitStatus;
+use super::baselines::BaselinesCommand;
 use super::check::CheckCommand;
 use super::defaults::FileDefaults;
 use super::demo::DemoCommand;
@@ -98,6 +99,7 @@ pub(super) enum Command {
     Run(RunCommand),
     Check(CheckCommand),
     Serve(ServeCommand),
+    Baselines(BaselinesCommand),
     Demo(DemoCommand),
     Diff(DiffCommand),
     Doctor(DoctorCommand),

@@ -224,7 +224,7 @@ impl Judged {
             State::Unusable(reason) => PictureState::Unusable(reason),
         };
         let (baseline, actual) = (self.baseline.as_deref(), self.actual.as_deref());
-        PictureEntry { name: &self.name, baseline, actual, state }
+        PictureEntry { name: &self.name, baseline, actual, state, decision: None }
     }
 
     /// What happened to it, in one line.

@@ -5,6 +5,7 @@
 //! wires them together, prints, and chooses an [`ExitStatus`].
 
 mod arguments;
+mod baselines;
 mod check;
 mod context;
 mod defaults;
@@ -65,6 +66,7 @@ fn execute(arguments: Vec<OsString>) -> ExitStatus {
         Command::Check(command) => check::execute(&context, command),
         Command::Serve(command) => serve::execute(&context, command),
         Command::Demo(command) => demo::execute(&context, command),
+        Command::Baselines(command) => baselines::execute(&context, command),
         Command::Diff(command) => diff::execute(&context, command),
         Command::Doctor(command) => doctor::execute(&context, command),
         Command::Schema(command) => schema::execute(&context, command),

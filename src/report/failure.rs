@@ -193,9 +193,7 @@ fn next_step(run: &RunReport, step: Option<&StepReport>, failure: &Failure) -> S
                 (None, None) => format!("look at the step: {place}"),
             }
         }
-        Verdict::Visual => {
-            format!("if the page should look so: coalmine run {file} --update-baselines")
-        }
+        Verdict::Visual => "look at it and decide: coalmine baselines review".to_owned(),
         Verdict::Canary => format!("mend {place}, then: coalmine check {file}"),
         Verdict::Policy => {
             "if you trust the canary, allow it: --allow-net HOST:PORT, --allow-env NAME".to_owned()

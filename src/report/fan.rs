@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::kind::ReportKind;
 use super::tally::Tally;
 use super::terminal::TerminalReporter;
-use super::{github, json, junit, markdown, tap};
+use super::{github, html, json, junit, markdown, tap};
 use crate::canary::event::RunEvent;
 use crate::canary::report::RunReport;
 
@@ -112,6 +112,7 @@ impl Reports {
             ReportKind::Github => Box::new(github::GithubReporter),
             ReportKind::Tap => Box::new(tap::TapReporter::default()),
             ReportKind::Markdown => Box::new(markdown::MarkdownReporter),
+            ReportKind::Html => Box::new(html::HtmlReporter),
         };
         self.push(kind, (to, out), reporter);
     }

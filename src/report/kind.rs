@@ -17,17 +17,26 @@ pub enum ReportKind {
     Tap,
     /// Markdown, for a job summary or a comment.
     Markdown,
+    /// One HTML file with everything in it: steps, waterfalls, pictures.
+    Html,
 }
 
 /// A text that names no kind of report.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("no such kind of report; there are terminal, json, junit, github, tap and markdown")]
+#[error("no such kind of report; there are terminal, json, junit, github, tap, markdown and html")]
 pub struct UnknownReportKind;
 
 impl ReportKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Terminal, Self::Json, Self::Junit, Self::Github, Self::Tap, Self::Markdown];
+    pub const ALL: [Self; 7] = [
+        Self::Terminal,
+        Self::Json,
+        Self::Junit,
+        Self::Github,
+        Self::Tap,
+        Self::Markdown,
+        Self::Html,
+    ];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -38,6 +47,7 @@ impl ReportKind {
             Self::Github => "github",
             Self::Tap => "tap",
             Self::Markdown => "markdown",
+            Self::Html => "html",
         }
     }
 

@@ -8,6 +8,7 @@
 mod failure;
 mod fan;
 mod github;
+mod html;
 mod json;
 mod junit;
 mod kind;
@@ -22,4 +23,7 @@ pub use fan::{ReportError, Reports};
 pub use kind::{ReportKind, UnknownReportKind};
 pub use tally::Tally;
 pub use terminal::{Detail, Liveness, TerminalReporter};
-pub use visual::{PictureEntry, PictureState, pictures_html};
+pub use visual::{
+    DecisionForm, EmbeddedShot, PictureDecision, PictureEntry, PictureState, embedded_shots,
+    pictures_html,
+};

@@ -66,7 +66,12 @@ pub(super) async fn read_inside(
     })
 }
 
-fn read_beneath(folder: &Path, path: PathBuf, bytes_max: u64) -> Result<Bytes, CanaryFileError> {
+/// The same, on this thread.
+pub(super) fn read_beneath(
+    folder: &Path,
+    path: PathBuf,
+    bytes_max: u64,
+) -> Result<Bytes, CanaryFileError> {
     use rustix::io::Errno;
     let system =
         |path: &Path, source: io::Error| CanaryFileError::Read { path: path.to_owned(), source };

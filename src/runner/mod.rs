@@ -14,6 +14,7 @@
 
 mod attempt;
 mod auth;
+mod baselines;
 pub mod browser;
 mod events;
 mod evidence;
@@ -34,6 +35,7 @@ mod secrets;
 mod settings;
 mod step;
 
+pub use baselines::{BaselineError, BaselineFolder, StoredBaseline};
 pub use files::CanaryFileError;
 pub use plan::{PlannedStep, RunPlan};
 pub use request::RunRequest;

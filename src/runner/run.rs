@@ -38,6 +38,7 @@ pub(super) struct RunnerParts {
 /// What all parts of one run share.
 #[derive(Debug)]
 pub(super) struct RunContext {
+    pub(super) id: RunId,
     pub(super) parts: Arc<RunnerParts>,
     pub(super) canary: Arc<Canary>,
     pub(super) trace: TraceId,
@@ -111,10 +112,11 @@ impl RunContext {
             parts: Arc::clone(parts),
             trace: TraceId::new(parts.clock.now(), random_bytes()),
             secrets: Arc::new(secrets),
-            events: EventLog::new(id, log_lines_max, Arc::clone(&parts.clock)),
+            events: EventLog::new(id.clone(), log_lines_max, Arc::clone(&parts.clock)),
             redaction,
             cancel: request.cancel.clone(),
             canary,
+            id,
         }
     }
 

@@ -81,6 +81,21 @@ impl BaselineName {
         format!("{self}.dom.json")
     }
 
+    /// The path of the [`Rejections`](super::Rejections) beside it.
+    pub fn rejections(&self) -> String {
+        format!("{self}.rejected.json")
+    }
+
+    /// Whether it is a picture of this shot of this canary, in whatever environment.
+    pub fn is_of(&self, canary: &str, shot: &str) -> bool {
+        self.is_of_canary(canary) && self.shot == file_name(shot)
+    }
+
+    /// Whether it is a picture of this canary.
+    pub fn is_of_canary(&self, canary: &str) -> bool {
+        self.canary == file_name(canary)
+    }
+
     /// The folder of its canary.
     pub fn canary(&self) -> &str {
         &self.canary
@@ -268,12 +283,12 @@ pub struct BaselineRecord {
     pub tolerated: BTreeSet<PixelHash>,
     /// Who approved it, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approval: Option<Approval>,
+    pub approval: Option<Decision>,
 }
 
-/// Who approved a baseline, and why.
+/// Who approved or rejected a picture, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approval {
+pub struct Decision {
     /// Name, address or job.
     pub by: String,
     /// In their words.

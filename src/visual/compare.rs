@@ -9,6 +9,7 @@ use super::percent;
 use super::perceptual;
 use super::raster::Raster;
 use super::score;
+use super::shape::Mask;
 
 /// Compares two pictures (PNG, JPEG or WebP).
 ///
@@ -25,7 +26,8 @@ pub fn compare(
     }
     let mut pair = Pair::open(baseline, actual)?;
     if !options.tolerated.is_empty() {
-        let hash = pair.actual.pixel_hash().map_err(Side::Actual.blame())?.into();
+        let mask = Mask::new(&options.ignore, &options.only);
+        let hash = pair.actual.pixel_hash(&mask).map_err(Side::Actual.blame())?.into();
         if options.tolerated.contains(&hash) {
             return Ok(tolerated(&pair, options.mode, hash));
         }
@@ -37,9 +39,15 @@ pub fn compare(
     }
 }
 
-/// A hash of what is seen of a picture, for [`CompareOptions::tolerated`].
+/// A hash of what is seen of a picture, for [`CompareOptions::tolerated`] where nothing is masked.
 pub fn pixel_hash(picture: &[u8]) -> Result<PixelHash, PictureFault> {
-    Ok(Raster::open(picture)?.pixel_hash()?.into())
+    looked_at_hash(picture, &CompareOptions::default())
+}
+
+/// A hash of what a comparison looks at: what masks hide changes nothing about it.
+pub fn looked_at_hash(picture: &[u8], options: &CompareOptions) -> Result<PixelHash, PictureFault> {
+    let mask = Mask::new(&options.ignore, &options.only);
+    Ok(Raster::open(picture)?.pixel_hash(&mask)?.into())
 }
 
 /// The sides of a picture, with its container checked but no pixel decoded where it is a PNG.

@@ -27,21 +27,26 @@ mod realign;
 mod residual;
 mod score;
 mod shape;
+mod shot_record;
 mod sidecar;
 mod unfilter;
 mod window;
 
 pub use baseline::{
-    Approval, Baseline, BaselineName, BaselineRecord, Environment, EnvironmentDifference,
+    Baseline, BaselineName, BaselineRecord, Decision, Environment, EnvironmentDifference,
     NotABaseline, RECORD_FORMAT, Review, Theme, review,
 };
-pub use compare::{compare, pixel_hash, size_of};
+pub use compare::{compare, looked_at_hash, pixel_hash, size_of};
 pub use comparison::{Comparison, Outcome, PageVerdict, Region, RegionVerdict, Size};
 pub use encode::{encode_small, thumbnail};
 pub use error::{Damage, PIXELS_MAX, PictureError, PictureFault, SIDE_MAX, Side};
 pub use options::{CompareOptions, Mode, PixelHash, Sensitivity, UnknownName};
 pub use picture::{difference_png, mask_png};
 pub use shape::{Rect, Shape};
+pub use shot_record::{
+    ApprovedShot, BaselineFile, Rejections, SHOT_RECORD_FORMAT, ShotFiles, ShotRecord,
+    ShotRecordFault, file_hash,
+};
 pub use sidecar::{
     ElementBox, PageChanges, Sidecar, StyleChange, TextChange, TextChangeKind, TextRun,
     compare_sidecars,

@@ -10,7 +10,8 @@ use super::comparison::{Outcome, PageVerdict};
 use super::shape::Shape;
 
 /// How two pictures are compared.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CompareOptions {
     /// Which kinds of difference fail.
     pub sensitivity: Sensitivity,
@@ -19,12 +20,16 @@ pub struct CompareOptions {
     /// Percent of the compared pixels that may differ before the comparison fails.
     ///
     /// Under `ssim` and `hybrid`: percent by which the score may fall below 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_diff: Option<f64>,
     /// Areas that are not looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<Shape>,
     /// When not empty, only these areas are looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<Shape>,
     /// Pixels that were seen before and accepted as noise.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub tolerated: BTreeSet<PixelHash>,
 }
 

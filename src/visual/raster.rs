@@ -5,7 +5,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::container::{Layout, PngContainer, is_png};
 use super::error::{Damage, PictureFault, check_size};
 use super::memory::Memory;
-use super::shape::Rect;
+use super::shape::{Mask, Rect};
 use super::unfilter::{stands_alone, unfilter};
 
 /// What a picture with holes is laid on: a colour that no interface uses, so that white and black
@@ -169,8 +169,8 @@ impl Raster {
         }
     }
 
-    /// A hash of what is seen: equal for equal pixels, however they were encoded.
-    pub(super) fn pixel_hash(&mut self) -> Result<blake3::Hash, PictureFault> {
+    /// A hash of what is looked at: equal for equal pixels, however they were encoded.
+    pub(super) fn pixel_hash(&mut self, mask: &Mask<'_>) -> Result<blake3::Hash, PictureFault> {
         self.settle_all()?;
         let mut hasher = blake3::Hasher::new();
         hasher.update(&(self.width as u64).to_le_bytes());
@@ -178,6 +178,9 @@ impl Raster {
         for y in 0..self.height {
             flat.clear();
             flat.extend(self.row(y).chunks_exact(self.channels).flat_map(seen));
+            for (from, to) in mask.hidden(y, self.width) {
+                flat.get_mut(from * 3..to * 3).unwrap_or_default().fill(0);
+            }
             hasher.update(&flat);
         }
         Ok(hasher.finalize())

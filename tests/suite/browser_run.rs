@@ -95,7 +95,8 @@ fn a_picture_is_new_then_approved_then_the_same_then_different() {
         let changed = bench.run(CANARY, &other, NewPicture::Refuse).await;
         assert_eq!(verdict(&changed), (RunOutcome::Failed, "changed".to_owned(), false));
         let kinds: Vec<ArtifactKind> = changed.artifacts.iter().map(|file| file.kind).collect();
-        for kind in [ArtifactKind::Baseline, ArtifactKind::Difference, ArtifactKind::Har] {
+        let kept = [ArtifactKind::Baseline, ArtifactKind::Difference, ArtifactKind::Har];
+        for kind in kept.into_iter().chain([ArtifactKind::ShotRecord]) {
             assert!(kinds.contains(&kind), "{kind:?} in {kinds:?}");
         }
         for file in &changed.artifacts {

@@ -4,6 +4,8 @@ mod aws_canaries;
 mod aws_clients;
 mod aws_hostile;
 mod aws_server;
+#[cfg(test)]
+mod baselines;
 mod browser;
 mod browser_faulty_driver;
 mod browser_leaks;

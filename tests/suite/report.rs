@@ -7,13 +7,17 @@ use std::time::Duration;
 use coalmine::canary::event::{RunEvent, RunEventKind};
 use coalmine::canary::observation::Timings;
 use coalmine::canary::report::{
-    AttemptReport, ExchangeReport, FailedAssertion, Failure, FileLocation, LogLevel, LogLine,
-    PictureReport, RunId, RunOutcome, RunReport, StepOutcome, StepReport, Verdict,
+    Artifact, ArtifactKind, AttemptReport, ExchangeReport, FailedAssertion, Failure, FileLocation,
+    LogLevel, LogLine, PictureReport, RunId, RunOutcome, RunReport, StepOutcome, StepReport,
+    Verdict,
 };
 use coalmine::diagnostic::Style;
-use coalmine::report::{Detail, Liveness, ReportKind, Reports, TerminalReporter};
+use coalmine::report::{Detail, Liveness, ReportKind, Reports, TerminalReporter, embedded_shots};
 use coalmine::telemetry::TraceId;
 use coalmine::time::Timestamp;
+use coalmine::visual::{
+    CompareOptions, Environment, SHOT_RECORD_FORMAT, ShotFiles, ShotRecord, Theme, file_hash,
+};
 
 use crate::golden;
 
@@ -216,6 +220,103 @@ fn each_kind_of_report_is_as_reviewed() {
     golden::check("tests/ui/report/github.txt", &report_of(ReportKind::Github));
     golden::check("tests/ui/report/tap.txt", &report_of(ReportKind::Tap));
     golden::check("tests/ui/report/report.md", &report_of(ReportKind::Markdown));
+}
+
+/// A run whose picture waits for a decision, with all the files it left.
+fn undecided_picture() -> RunReport {
+    let png = crate::picture_drawing::Page::with_text(60, 60).png();
+    let record = ShotRecord {
+        format: SHOT_RECORD_FORMAT,
+        canary: "shop-search".to_owned(),
+        shot: "results".to_owned(),
+        baseline: "shop-search/results@60x60.png".to_owned(),
+        verdict: "new".to_owned(),
+        accepted: false,
+        summary: "no baseline yet </script><script>alert(1)</script>".to_owned(),
+        capture_hash: file_hash(&png),
+        baseline_hash: None,
+        change_id: None,
+        environment: Environment {
+            browser: "chromium".to_owned(),
+            browser_major: 156,
+            platform: "linux-x86_64".to_owned(),
+            fonts: "1f2e".to_owned(),
+            scale_percent: 100,
+            theme: Theme::Light,
+            capture: "cdp-fast".to_owned(),
+        },
+        options: CompareOptions::default(),
+        run: "one".to_owned(),
+        order: (1, 0),
+        files: ShotFiles { screenshot: "results.png".to_owned(), baseline: None, sidecar: None },
+    };
+    let mut run = wrong_picture();
+    let artifact = |kind, name: &str, media_type, bytes: Vec<u8>| Artifact {
+        kind,
+        name: format!("artifacts/{name}"),
+        media_type,
+        bytes: bytes.into(),
+    };
+    let json = serde_json::to_vec(&record).expect("a record is JSON");
+    let console = b"</pre><img src=x onerror=alert(1)>\x1b[31m".to_vec();
+    run.artifacts = vec![
+        artifact(ArtifactKind::Screenshot, "results.png", "image/png", png),
+        artifact(ArtifactKind::ShotRecord, "results-shot.json", "application/json", json),
+        artifact(ArtifactKind::ConsoleLog, "console.log", "text/plain", console),
+        artifact(ArtifactKind::Har, "a\"onclick=\"x.har", "application/json", b"{}".to_vec()),
+    ];
+    let names = run.artifacts.iter().map(|artifact| artifact.name.clone()).collect();
+    run.attempts[0].steps[0].pictures[0].artifacts = names;
+    run
+}
+
+fn html() -> String {
+    let (paper, mut reports) = (Paper::default(), Reports::new());
+    reports.add(ReportKind::Html, "paper", Box::new(paper.clone()));
+    let mut runs = every_kind_of_run();
+    runs.push(undecided_picture());
+    for (position, run) in runs.into_iter().enumerate() {
+        reports.run(position, run).expect("paper takes everything");
+    }
+    reports.end(Duration::from_millis(3_210)).expect("paper takes everything");
+    paper.text()
+}
+
+#[test]
+fn the_html_report_is_enough_to_approve_its_pictures() {
+    let html = html();
+    let shots = embedded_shots(&html).expect("the report holds our own records");
+    assert_eq!(shots.len(), 1);
+    assert_eq!(file_hash(&shots[0].screenshot), shots[0].record.capture_hash);
+    assert!(html.contains("curl -sS &#39;http://127.0.0.1:8600/api/health&#39;"));
+}
+
+#[test]
+fn nothing_in_the_html_report_is_markup_that_is_not_ours() {
+    let html = html();
+    let document = scraper::Html::parse_document(&html);
+    assert!(html.contains("default-src 'none'"));
+    let outside = |value: &str| !value.starts_with("data:") && !value.starts_with('#');
+    for element in document.tree.values().filter_map(|node| node.as_element()) {
+        let runs = element.name() == "script" && element.attr("type").is_none();
+        for (name, value) in element.attrs() {
+            assert!(!name.starts_with("on"), "{name} of {}", element.name());
+            assert!(
+                !matches!(name, "src" | "href" | "action") || !outside(value),
+                "{name}={value}"
+            );
+        }
+        let known = ["iframe", "object", "embed", "link", "base", "form"];
+        assert!(element.name() == "form" || !known.contains(&element.name()), "{}", element.name());
+        assert!(!runs || element.attrs().count() == 0);
+    }
+    let select = |what: &str| {
+        let selector = scraper::Selector::parse(what).expect("a selector");
+        document.select(&selector).count()
+    };
+    assert_eq!(select("script:not([type])"), 1, "one script runs, ours");
+    assert_eq!(select("img[src=x]"), 0);
+    assert!(!html.contains(['\u{1b}', '\u{202e}', '\u{7}']));
 }
 
 #[test]

@@ -2,6 +2,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::canary::report::RunReport;
+use crate::visual::ShotRecord;
 
 /// Writes the files that runs left into a folder, one folder a canary.
 #[derive(Debug)]
@@ -17,10 +18,11 @@ impl ArtifactFolder {
     /// Writes the run's files and puts their paths into its report, so that every kind of report
     /// names files that can be opened.
     pub(super) fn keep(&self, run: &mut RunReport) -> io::Result<()> {
+        let folder = self.root.join(folder_name(run));
+        forget_shots(&folder)?;
         if run.artifacts.is_empty() {
             return Ok(());
         }
-        let folder = self.root.join(folder_name(run));
         std::fs::create_dir_all(&folder)?;
         for artifact in &mut run.artifacts {
             let path = folder.join(safe(&artifact.name));
@@ -34,6 +36,21 @@ impl ArtifactFolder {
         }
         Ok(())
     }
+}
+
+/// Removes the records of shots of an earlier run: what is left to decide is what this run saw.
+fn forget_shots(folder: &Path) -> io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().ends_with(ShotRecord::SUFFIX) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// `shop-search`, or `shop-search-currency=eur` for one run of a matrix.

@@ -92,7 +92,7 @@ pub(in crate::cli) struct RunCommand {
 
     /// A report on standard output or to a file; may be repeated
     ///
-    /// One of terminal, json, junit, github, tap and markdown; without any, terminal. At most one
+    /// One of terminal, json, junit, github, tap, markdown and html; without any, terminal. At most one
     /// document (all but terminal and github) can go to standard output; the terminal report then
     /// goes to standard error.
     #[arg(short, long, value_name = "KIND[=FILE]", value_parser = ReportRequest::parse)]
@@ -130,6 +130,7 @@ Examples:
   coalmine run canaries/look.yaml --update-baselines
   coalmine run --set base=https://preview-123.example
   coalmine run --report terminal --report junit=target/junit.xml --report github
+  coalmine run --report terminal --report html=report.html
   coalmine run --report markdown=\"$GITHUB_STEP_SUMMARY\"";
 
 fn variable(text: &str) -> Result<(String, Value), String> {

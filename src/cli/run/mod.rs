@@ -8,3 +8,4 @@ mod select;
 mod session;
 
 pub(super) use command::{RunCommand, execute};
+pub(super) use select::matches;

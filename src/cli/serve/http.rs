@@ -26,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Answers HTTP/1.1 and HTTP/2 on `listener` until `stop`; returns when every connection is closed.
-pub(super) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+pub(in crate::cli) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let connections = TaskGroup::new();
     let accepting = async {

@@ -6,3 +6,4 @@ mod house;
 mod http;
 
 pub(super) use command::{ServeCommand, execute};
+pub(super) use http::serve;

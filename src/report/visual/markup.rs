@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 /// Text with everything escaped that HTML takes for markup, in content and in attributes.
-pub(super) fn escaped(text: &str) -> String {
+pub(in crate::report) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -25,7 +25,7 @@ pub(super) fn escaped(text: &str) -> String {
 }
 
 /// A picture as the address of itself.
-pub(super) fn data_url(picture: &[u8]) -> String {
+pub(in crate::report) fn data_url(picture: &[u8]) -> String {
     let kind = match picture {
         [0xff, 0xd8, ..] => "jpeg",
         [b'R', b'I', b'F', b'F', ..] => "webp",
@@ -35,7 +35,7 @@ pub(super) fn data_url(picture: &[u8]) -> String {
 }
 
 /// The hash by which a policy lets one script run.
-pub(super) fn script_hash(script: &str) -> String {
+pub(in crate::report) fn script_hash(script: &str) -> String {
     use sha2::Digest;
     format!("'sha256-{}'", STANDARD.encode(sha2::Sha256::digest(script.as_bytes())))
 }

@@ -2,7 +2,12 @@
 //!
 //! Main function: [`pictures_html`]. Without scripts the page shows all pictures side by side.
 
+mod embedded;
 mod markup;
 mod page;
 
-pub use page::{PictureEntry, PictureState, pictures_html};
+pub(super) use embedded::{shot_block, shot_source};
+pub(super) use markup::{data_url, escaped, script_hash};
+
+pub use embedded::{EmbeddedShot, embedded_shots};
+pub use page::{DecisionForm, PictureDecision, PictureEntry, PictureState, pictures_html};

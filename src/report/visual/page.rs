@@ -21,6 +21,28 @@ pub struct PictureEntry<'a> {
     pub actual: Option<&'a [u8]>,
     /// What became of it.
     pub state: PictureState<'a>,
+    /// How a reader decides about it; a decided picture is shown even when it passes.
+    pub decision: Option<PictureDecision<'a>>,
+}
+
+/// How a reader of the page decides about a picture.
+#[derive(Clone, Copy, Debug)]
+pub enum PictureDecision<'a> {
+    /// By this command.
+    Command(&'a str),
+    /// By buttons; the page is served.
+    Form(DecisionForm<'a>),
+    /// It is decided, in these words.
+    Decided(&'a str),
+}
+
+/// The buttons of one picture.
+#[derive(Clone, Copy, Debug)]
+pub struct DecisionForm<'a> {
+    /// Shows that the form comes from the page.
+    pub token: &'a str,
+    /// How many pictures have the very same change.
+    pub group: usize,
 }
 
 /// What became of a picture.
@@ -49,9 +71,13 @@ const CHANGES_MAX: usize = 100;
 pub fn pictures_html(title: &str, entries: &[PictureEntry<'_>]) -> String {
     let shown: Vec<&PictureEntry<'_>> = entries.iter().filter(|entry| is_shown(entry)).collect();
     let title = escaped(title);
+    let serves =
+        entries.iter().any(|entry| matches!(entry.decision, Some(PictureDecision::Form(_))));
     let policy = format!(
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {}",
-        script_hash(SCRIPT)
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {}; \
+         base-uri 'none'; {}",
+        script_hash(SCRIPT),
+        if serves { "connect-src 'self'; form-action 'self'" } else { "form-action 'none'" }
     );
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -78,6 +104,9 @@ pub fn pictures_html(title: &str, entries: &[PictureEntry<'_>]) -> String {
 }
 
 fn is_shown(entry: &PictureEntry<'_>) -> bool {
+    if entry.decision.is_some() {
+        return true;
+    }
     match entry.state {
         PictureState::Compared(comparison) => {
             comparison.differing_pixels > 0 || comparison.outcome != Outcome::Passed
@@ -94,6 +123,7 @@ const HELP: &str = r#"<dialog aria-label="Keys"><table>
 <tr><td><kbd>←</kbd> <kbd>→</kbd></td><td>move the slider, fade the onion skin</td></tr>
 <tr><td><kbd>space</kbd></td><td>blink once</td></tr>
 <tr><td><kbd>+</kbd> <kbd>-</kbd> <kbd>0</kbd></td><td>zoom in, out, fit</td></tr>
+<tr><td><kbd>a</kbd> <kbd>x</kbd></td><td>approve, reject, where the page has buttons</td></tr>
 <tr><td><kbd>b</kbd> <kbd>q</kbd></td><td>frames on and off, noise on and off</td></tr>
 </table><form method="dialog"><button>Close</button></form></dialog>"#;
 
@@ -215,6 +245,7 @@ fn section(at: usize, entry: &PictureEntry<'_>) -> String {
         verdict(entry),
         escaped(&summary)
     );
+    out.push_str(&decision(entry));
     out.push_str(&stage(at, entry));
     if let PictureState::Compared(comparison) = entry.state {
         out.push_str(&regions(at, comparison));
@@ -222,6 +253,45 @@ fn section(at: usize, entry: &PictureEntry<'_>) -> String {
     }
     out.push_str("</section>\n");
     out
+}
+
+fn decision(entry: &PictureEntry<'_>) -> String {
+    let name = escaped(entry.name);
+    match entry.decision {
+        None => String::new(),
+        Some(PictureDecision::Decided(told)) => {
+            format!("<p class=\"decision\"><output>{}</output></p>\n", escaped(told))
+        }
+        Some(PictureDecision::Command(command)) => {
+            format!("<p class=\"decision\">approve: <code>{}</code></p>\n", escaped(command))
+        }
+        Some(PictureDecision::Form(DecisionForm { token, group })) => {
+            let token = escaped(token);
+            let group = match group {
+                0 | 1 => String::new(),
+                count => format!(
+                    "<button name=\"verb\" value=\"approve-group\">Approve all {count} with this \
+                     change</button>"
+                ),
+            };
+            let noise = match entry.state {
+                PictureState::Compared(_) => {
+                    "<button name=\"verb\" value=\"noise\">Only noise</button>"
+                }
+                _ => "",
+            };
+            format!(
+                "<form class=\"decision\" method=\"post\" action=\"decide\">\
+                 <input type=\"hidden\" name=\"token\" value=\"{token}\">\
+                 <input type=\"hidden\" name=\"name\" value=\"{name}\">\
+                 <input name=\"why\" aria-label=\"Reason\" autocomplete=\"off\" \
+                 placeholder=\"why (kept with the picture)\">\
+                 <button name=\"verb\" value=\"approve\">Approve <kbd>a</kbd></button>{group}\
+                 {noise}<button name=\"verb\" value=\"reject\">Reject <kbd>x</kbd></button>\
+                 <output role=\"status\"></output></form>\n"
+            )
+        }
+    }
 }
 
 fn stage(at: usize, entry: &PictureEntry<'_>) -> String {

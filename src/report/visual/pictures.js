@@ -83,6 +83,35 @@
     focusRegion(by > 0 ? 0 : regions().length - 1);
   }
 
+  // Decides without leaving the page; without scripts the form does the same and loads it again.
+  async function decide(form, verb) {
+    const said = $("output", form), fields = new URLSearchParams(new FormData(form));
+    fields.set("verb", verb);
+    const show = (text, failed) => { said.textContent = text; said.classList.toggle("failed", failed); };
+    try {
+      const answer = await fetch("decide", { method: "POST", headers: { accept: "application/json" }, body: fields });
+      const { decided = [], told } = await answer.json();
+      show(told, !answer.ok);
+      if (!answer.ok) return;
+      sections.forEach((section) => {
+        const own = $("form.decision", section);
+        if (!own || !decided.includes(own.elements.name.value)) return;
+        $("output", own).textContent = told;
+        $$("button, input:not([type=hidden])", own).forEach((field) => { field.disabled = true; });
+        const link = links.find((link) => link.hash === `#${section.id}`);
+        if (link) link.classList.add("decided");
+      });
+    } catch (error) { show(`the review no longer answers: ${error.message}`, true); }
+  }
+
+  function press(verb) {
+    const button = $(`form.decision button[value="${verb}"]`, sections[state.picture]);
+    if (!button || button.disabled) return;
+    const why = button.form.elements.why;
+    if (verb === "reject" && !why.value.trim()) return why.focus();
+    button.click();
+  }
+
   const toggle = (name) => document.body.classList.toggle(name);
   const keys = {
     1: () => setMode("side"), 2: () => setMode("slider"), 3: () => setMode("onion"),
@@ -90,6 +119,7 @@
     n: () => step(1), p: () => step(-1), j: () => show(state.picture + 1), k: () => show(state.picture - 1),
     "+": () => zoomTo(state.zoom * 1.5), "-": () => zoomTo(state.zoom / 1.5),
     0: () => { state.region = -1; zoomTo(fitting()); }, b: () => toggle("no-boxes"), q: () => toggle("no-noise"),
+    a: () => press("approve"), x: () => press("reject"),
     " ": blink, "?": () => $("dialog").showModal(),
     ArrowLeft: () => split(state.split - 2), ArrowRight: () => split(state.split + 2),
   };
@@ -109,6 +139,11 @@
     show(sections.findIndex((section) => `#${section.id}` === link.hash));
   }));
   sections.forEach((section) => {
+    const form = $("form.decision", section);
+    if (form) form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      decide(form, event.submitter ? event.submitter.value : "approve");
+    });
     $$(".regions button", section).forEach((button) =>
       button.addEventListener("click", () => focusRegion(regions().indexOf(button))));
     const pull = (event) => {

@@ -1,11 +1,5 @@
 //! Screenshots of a step: taken, reviewed against their baselines, and kept.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-
-use bytes::Bytes;
-
 use super::target::selector;
 use super::{Rendering, Stopped};
 use crate::canary::definition::Step;
@@ -14,34 +8,23 @@ use crate::canary::page::{
 };
 use crate::canary::report::{Artifact, ArtifactKind, Failure, PictureReport, Verdict};
 use crate::runner::attempt::Attempt;
+use crate::runner::baselines::{BaselineFolder, StoredBaseline};
 use crate::runner::browser::{ActionLimit, BrowserSession, Shot, ShotExtent, ShotRequest};
 use crate::runner::fault;
-use crate::runner::files::{self, CanaryFileError};
 use crate::runner::policy::Trust;
 use crate::runner::settings::NewPicture;
 use crate::runner::step::StepRecord;
 use crate::visual::{
-    Baseline, BaselineName, BaselineRecord, CompareOptions, Mode, PictureError, PictureFault,
-    Review, Sensitivity, Shape, Sidecar, difference_png, encode_small, review,
+    ApprovedShot, Baseline, BaselineName, CompareOptions, Decision, Mode, PictureError, Review,
+    SHOT_RECORD_FORMAT, Sensitivity, Shape, ShotFiles, ShotRecord, difference_png, file_hash,
+    looked_at_hash, review,
 };
-
-/// A baseline's picture and its record may be so large.
-const BASELINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// What came of reviewing one shot, off the runtime's threads.
 struct Reviewed {
     review: Review,
     /// Drawn only where the shot does not pass.
     difference: Option<Vec<u8>>,
-}
-
-/// A baseline as it lies on the disk.
-#[derive(Clone)]
-struct Stored {
-    picture: Bytes,
-    record: Option<BaselineRecord>,
-    /// The page's words when it was approved; pictures that people put there have none.
-    sidecar: Option<Sidecar>,
 }
 
 impl Attempt {
@@ -54,38 +37,60 @@ impl Attempt {
         limit: ActionLimit,
     ) -> Result<(), Stopped> {
         let request = self.shot_request(step, action)?;
-        let shot = page.shot(&request, limit).await?;
+        let mut shot = page.shot(&request, limit).await?;
+        // The words are compared and kept as they may be shown.
+        let words = self.run.redaction.text(&String::from_utf8_lossy(&shot.sidecar));
+        shot.sidecar = words.into();
         let canary = &self.run.canary.name;
         let name = BaselineName::new(canary, &action.name, shot.viewport, &shot.environment);
         let stored = self.stored_baseline(&name).await?;
         let options = options(action, &shot);
-        let reviewed = reviewed(&shot, stored.as_ref(), options).await?;
-        let updates = self.run.parts.settings.pictures.new == NewPicture::Approve;
-        let verdict = reviewed.review.verdict();
-        let approves = updates && !passes(&reviewed.review);
+        let reviewed = reviewed(&shot, stored.as_ref(), options.clone()).await?;
+        let approves = self.run.parts.settings.pictures.new == NewPicture::Approve
+            && !passes(&reviewed.review);
         if approves {
             self.approve(&name, &shot).await?;
         }
+        let verdict = reviewed.review.verdict();
         let accepted = approves || passes(&reviewed.review);
         let mut summary = reviewed.review.summary();
         if approves {
             summary.push_str("; approved");
+        } else if !accepted && let Some(decision) = self.rejection(&name, &shot, &options).await {
+            summary = format!("{summary}; rejected by {}: {}", decision.by, decision.why);
         }
         if !shot.unsteady.is_empty() {
             summary = format!("{summary}; never held still: {}", shot.unsteady.join(", "));
         }
-        let artifacts = self.keep_pictures(action, &shot, (stored, reviewed.difference));
+        let comparison = match &reviewed.review {
+            Review::New => None,
+            Review::Compared { comparison, .. } => Some(comparison),
+        };
+        let record_of_shot = ShotRecord {
+            format: SHOT_RECORD_FORMAT,
+            canary: canary.to_string(),
+            shot: action.name.to_string(),
+            baseline: name.picture(),
+            verdict: verdict.to_owned(),
+            accepted,
+            summary: summary.clone(),
+            capture_hash: file_hash(&shot.png),
+            baseline_hash: stored.as_ref().map(|stored| file_hash(&stored.picture)),
+            change_id: comparison.and_then(|comparison| comparison.change_id.clone()),
+            environment: shot.environment.clone(),
+            options,
+            run: self.run.id.to_string(),
+            order: (self.number, self.emitted.artifacts.len()),
+            files: ShotFiles { screenshot: String::new(), baseline: None, sidecar: None },
+        };
         record.pictures.push(PictureReport {
             name: action.name.to_string(),
             baseline: name.picture(),
             verdict: verdict.to_owned(),
             accepted,
-            changed_percent: match &reviewed.review {
-                Review::New => 0.0,
-                Review::Compared { comparison, .. } => comparison.percent,
-            },
+            changed_percent: comparison.map_or(0.0, |comparison| comparison.percent),
             summary: summary.clone(),
-            artifacts,
+            artifacts: self.keep_pictures(&shot, record_of_shot, (stored, reviewed.difference)),
         });
         if accepted { Ok(()) } else { Err(refused(action, verdict, &summary).into()) }
     }
@@ -107,30 +112,48 @@ impl Attempt {
         Ok(ShotRequest { extent, ignore: ignore?, ignore_rectangles })
     }
 
-    async fn stored_baseline(&self, name: &BaselineName) -> Result<Option<Stored>, Box<Failure>> {
-        let Some(picture) = self.read_baseline(&name.picture()).await? else { return Ok(None) };
-        let record = self.read_baseline(&name.record()).await?;
-        // A record that cannot be read says nothing; the picture still does.
-        let record = record.and_then(|record| serde_json::from_slice(&record).ok());
-        let sidecar = self.read_baseline(&name.sidecar()).await?;
-        let sidecar = sidecar.and_then(|sidecar| serde_json::from_slice(&sidecar).ok());
-        Ok(Some(Stored { picture, record, sidecar }))
+    async fn stored_baseline(
+        &self,
+        name: &BaselineName,
+    ) -> Result<Option<StoredBaseline>, Box<Failure>> {
+        let name = name.clone();
+        let work = self.in_baselines(move |folder| {
+            folder.stored(&name).map_err(|error| {
+                let verdict = if error.is_policy() { Verdict::Policy } else { Verdict::Runner };
+                Box::new(fault::failure(verdict, format!("cannot use baseline: {error}")))
+            })
+        });
+        work.await
     }
 
-    async fn read_baseline(&self, path: &str) -> Result<Option<Bytes>, Box<Failure>> {
-        let root = &self.run.parts.settings.pictures.baselines;
-        match files::read_inside(root, Path::new(path), BASELINE_BYTES_MAX).await {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(CanaryFileError::Read { source, .. })
-                if source.kind() == io::ErrorKind::NotFound =>
-            {
-                Ok(None)
-            }
-            Err(error) => {
-                let verdict = if error.is_policy() { Verdict::Policy } else { Verdict::Runner };
-                Err(Box::new(fault::failure(verdict, format!("cannot use baseline: {error}"))))
-            }
-        }
+    /// Who looked at the very same picture before and did not want it.
+    async fn rejection(
+        &self,
+        name: &BaselineName,
+        shot: &Shot,
+        options: &CompareOptions,
+    ) -> Option<Decision> {
+        let (name, png, options) = (name.clone(), shot.png.clone(), options.clone());
+        let work = self.in_baselines(move |folder| {
+            let Ok(mut rejections) = folder.rejections(&name) else { return Ok(None) };
+            // The pixels are looked at only where somebody rejected some.
+            let some = !rejections.rejected.is_empty();
+            let pixels = some.then(|| looked_at_hash(&png, &options).ok()).flatten();
+            Ok(pixels.and_then(|pixels| rejections.rejected.remove(&pixels)))
+        });
+        work.await.ok().flatten()
+    }
+
+    /// Does something with the folder of baselines, off the runtime's threads.
+    async fn in_baselines<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&BaselineFolder) -> Result<T, Box<Failure>> + Send + 'static,
+    ) -> Result<T, Box<Failure>> {
+        let folder = BaselineFolder::new(self.run.parts.settings.pictures.baselines.clone());
+        let done = tokio::task::spawn_blocking(move || work(&folder)).await;
+        done.unwrap_or_else(|panic| {
+            Err(Box::new(fault::failure(Verdict::Runner, format!("cannot use baselines: {panic}"))))
+        })
     }
 
     /// Makes the shot the baseline of its name.
@@ -140,48 +163,56 @@ impl Attempt {
             let message = "`pr` trust approves no pictures";
             return Err(Box::new(fault::failure(Verdict::Policy, message)));
         }
-        let root = settings.pictures.baselines.clone();
-        let paths = [name.picture(), name.record(), name.sidecar()].map(|path| root.join(path));
         let (png, sidecar) = (shot.png.clone(), shot.sidecar.clone());
-        let environment = shot.environment.clone();
-        let written = tokio::task::spawn_blocking(move || {
-            let record = BaselineRecord::describe(&png, environment).map_err(invalid)?;
-            let record = serde_json::to_vec_pretty(&record)?;
-            let [picture_path, record_path, sidecar_path] = &paths;
-            write(picture_path, &encode_small(&png).map_err(invalid)?)?;
-            write(record_path, &record)?;
-            write(sidecar_path, &sidecar)
+        let (name, environment) = (name.clone(), shot.environment.clone());
+        let work = self.in_baselines(move |folder| {
+            let sidecar = Some(&*sidecar);
+            let environment = &environment;
+            let shot = ApprovedShot { capture: &png, environment, sidecar, approval: None };
+            folder.approve(&name, &shot).map_err(|error| {
+                let message = format!("cannot approve: {error}");
+                let mut failure = fault::failure(Verdict::Runner, message);
+                failure.detail = std::error::Error::source(&error).map(ToString::to_string);
+                Box::new(failure)
+            })
         });
-        let written = written.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
-        written.map_err(|error| {
-            let message = format!("cannot write baseline {}: {error}", name.picture());
-            Box::new(fault::failure(Verdict::Runner, message))
-        })
+        work.await
     }
 
     /// Keeps the shot, and where it does not pass what a person needs to judge it.
     fn keep_pictures(
         &mut self,
-        action: &ScreenshotAction,
         shot: &Shot,
-        (stored, difference): (Option<Stored>, Option<Vec<u8>>),
+        mut record: ShotRecord,
+        (stored, difference): (Option<StoredBaseline>, Option<Vec<u8>>),
     ) -> Vec<String> {
-        let mut files = vec![(ArtifactKind::Screenshot, "png", shot.png.clone())];
-        if let (Some(stored), Some(difference)) = (stored, difference) {
-            files.push((ArtifactKind::Baseline, "baseline.png", stored.picture));
-            files.push((ArtifactKind::Difference, "difference.png", difference.into()));
-        }
-        let sidecar = self.run.redaction.text(&String::from_utf8_lossy(&shot.sidecar));
-        files.push((ArtifactKind::Sidecar, "dom.json", sidecar.into()));
+        const PNG: &str = "image/png";
+        const JSON: &str = "application/json";
         let mut names = Vec::new();
-        for (kind, rest, bytes) in files {
-            let name = self.artifact_name(&action.name, rest).replace("-png", ".png");
-            let is_picture = Path::new(rest).extension().is_some_and(|kind| kind == "png");
-            let media_type =
-                if is_picture || rest == "png" { "image/png" } else { "application/json" };
+        let mut keep = |this: &mut Self, (kind, rest): (_, &str), media_type, bytes| {
+            let name = this.artifact_name(&record.shot, rest).replace("-png", ".png");
             names.push(name.clone());
-            self.emitted.artifacts.push(Artifact { kind, name, media_type, bytes });
+            let artifact = Artifact { kind, name: name.clone(), media_type, bytes };
+            this.emitted.artifacts.push(artifact);
+            name
+        };
+        let screenshot = (ArtifactKind::Screenshot, "png");
+        let screenshot = keep(self, screenshot, PNG, shot.png.clone());
+        let mut baseline = None;
+        if let (Some(stored), Some(difference)) = (stored, difference) {
+            let kind = (ArtifactKind::Baseline, "baseline.png");
+            baseline = Some(keep(self, kind, PNG, stored.picture));
+            let kind = (ArtifactKind::Difference, "difference.png");
+            keep(self, kind, PNG, difference.into());
         }
+        let sidecar = (ArtifactKind::Sidecar, "dom.json");
+        let sidecar = Some(keep(self, sidecar, JSON, shot.sidecar.clone()));
+        record.files = ShotFiles { screenshot, baseline, sidecar };
+        let json = serde_json::to_vec_pretty(&record).unwrap_or_default();
+        let name = self.artifact_name(&record.shot, ShotRecord::SUFFIX);
+        names.push(name.clone());
+        let (kind, media_type, bytes) = (ArtifactKind::ShotRecord, JSON, json.into());
+        self.emitted.artifacts.push(Artifact { kind, name, media_type, bytes });
         names
     }
 }
@@ -222,7 +253,7 @@ fn options(action: &ScreenshotAction, shot: &Shot) -> CompareOptions {
 /// Compares off the runtime's threads: a large picture takes tens of milliseconds.
 async fn reviewed(
     shot: &Shot,
-    stored: Option<&Stored>,
+    stored: Option<&StoredBaseline>,
     options: CompareOptions,
 ) -> Result<Reviewed, Box<Failure>> {
     let (png, environment) = (shot.png.clone(), shot.environment.clone());
@@ -268,19 +299,4 @@ fn refused(action: &ScreenshotAction, verdict: &str, summary: &str) -> Box<Failu
         _ => (Verdict::Visual, format!("picture `{name}` differs: {summary}")),
     };
     Box::new(fault::failure(whose, message))
-}
-
-fn invalid(fault: PictureFault) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, fault)
-}
-
-/// Writes a file under a name of its own first, so that nobody reads half of it.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut unfinished = PathBuf::from(path);
-    unfinished.as_mut_os_string().push(".new");
-    fs::write(&unfinished, bytes)?;
-    fs::rename(&unfinished, path)
 }
