@@ -4,11 +4,12 @@ use clap::Args;
 use super::command::Places;
 use super::desk::{Desk, Judgement, ShotState, Verb};
 use super::git::decider;
+use crate::canary::selection::describes;
 use crate::cli::ExitStatus;
 use crate::cli::check::counted;
 use crate::cli::context::Context;
 use crate::cli::fatal::Fatal;
-use crate::cli::run::matches;
+
 use crate::cli::trust::trust;
 use crate::diagnostic::printable;
 use crate::runner::policy::Trust;
@@ -165,7 +166,7 @@ impl Chosen {
             let named = |wanted: &String| {
                 shot.name.canary() == wanted
                     || forms.iter().any(|form| form == wanted)
-                    || (wanted.contains('*') && matches(wanted, &full))
+                    || describes(wanted, &full)
             };
             let grouped =
                 |wanted: &String| wanted.len() >= 4 && change.starts_with(wanted.as_str());

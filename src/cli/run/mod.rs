@@ -8,4 +8,3 @@ mod select;
 mod session;
 
 pub(super) use command::{RunCommand, execute};
-pub(super) use select::matches;

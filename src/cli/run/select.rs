@@ -33,7 +33,7 @@ impl Chosen<'_> {
 }
 
 /// Whether `name` contains the text, or is what a text with `*` describes.
-pub(in crate::cli) fn matches(filter: &str, name: &str) -> bool {
+fn matches(filter: &str, name: &str) -> bool {
     if filter.contains('*') { describes(filter, name) } else { name.contains(filter) }
 }
 
