@@ -6,6 +6,7 @@ use super::kind;
 use super::queue::Queues;
 use super::refusal::{BusError, RefusalKind};
 use super::rule::{EventBus, RuleBook, Tag};
+use super::topic::Topics;
 use crate::store::{AppendError, Page, ResourceChanges, Store};
 use crate::telemetry::{AccountId, DEFAULT_EVENT_BUS, Region, Scope};
 use crate::time::Clock;
@@ -17,6 +18,7 @@ pub struct BusHandle {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) book: Arc<RuleBook>,
     pub(super) queues: Queues,
+    pub(super) topics: Topics,
     /// Told when rules changed.
     pub(super) changed: Arc<Notify>,
     /// Changes of documents are made one after another.
@@ -49,6 +51,11 @@ impl BusHandle {
     /// Queues.
     pub const fn queues(&self) -> &Queues {
         &self.queues
+    }
+
+    /// Topics.
+    pub const fn topics(&self) -> &Topics {
+        &self.topics
     }
 
     /// A bus; the default one is always there.

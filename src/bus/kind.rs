@@ -10,3 +10,15 @@ pub const DELIVERY: &str = "event-delivery";
 pub const QUEUE: &str = "queue";
 /// Rows of messages, by the queue's name, in the order they were sent.
 pub const MESSAGE: &str = "queue-message";
+/// A topic, by name.
+pub const TOPIC: &str = "topic";
+/// A subscription, by ARN.
+pub const SUBSCRIPTION: &str = "topic-subscription";
+/// A connection with its credentials, by name.
+pub const CONNECTION: &str = "event-connection";
+/// An API destination, by name.
+pub const API_DESTINATION: &str = "event-api-destination";
+/// An archive, by name.
+pub const ARCHIVE: &str = "event-archive";
+/// A replay, by name.
+pub const REPLAY: &str = "event-replay";

@@ -12,6 +12,7 @@
 //! ```
 
 mod carry;
+mod connection;
 mod deliver;
 mod handle;
 pub mod kind;
@@ -23,11 +24,15 @@ mod rule;
 mod rules;
 mod start;
 mod tick;
+pub mod topic;
 
+pub use connection::{
+    ApiDestination, AuthParameters, AuthorizationType, Connection, HttpParameterSet, Parameter,
+};
 pub use handle::{BusHandle, bus_arn, bus_of_arn};
 pub use refusal::{BusError, RefusalKind};
 pub use rule::{
     DeadLetterConfig, EventBus, FailedTarget, InputMap, PutRule, RetrySettings, Rule, RuleState,
     Tag, Target, read_pattern, rule_arn,
 };
-pub use start::{Bus, BusParts};
+pub use start::{Bus, BusParts, BusSettings};

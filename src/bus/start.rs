@@ -1,9 +1,10 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 
-use super::carry::Carrier;
+use super::carry::{Carrier, Destinations};
 use super::deliver::{Deliverer, Inbox};
 use super::handle::BusHandle;
 use super::kind;
@@ -11,6 +12,8 @@ use super::queue::Queues;
 use super::route::Router;
 use super::rule::{Rule, RuleBook};
 use super::tick::Ticker;
+use super::topic::{TopicParts, Topics};
+use crate::notify::{CommandSettings, Notifier};
 use crate::store::{ReadError, Store};
 use crate::task::{Shutdown, TaskGroup};
 use crate::time::Clock;
@@ -23,8 +26,19 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 pub struct BusParts {
     /// Keeps everything.
     pub store: Store,
+    /// Posts, mails and runs commands.
+    pub notifier: Notifier,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+}
+
+/// What an operator may change about the bus.
+#[derive(Clone, Debug, Default)]
+pub struct BusSettings {
+    /// The commands of functions, by name or ARN.
+    pub functions: BTreeMap<Arc<str>, CommandSettings>,
+    /// What links in messages begin with: `http://127.0.0.1:4586`.
+    pub link_base: Option<Arc<str>>,
 }
 
 /// The running bus.
@@ -40,8 +54,12 @@ impl Bus {
     ///
     /// To be started before anything appends events, so that none passes unseen.
     /// Errors: as the store's reads.
-    pub async fn start(parts: BusParts, tasks: &TaskGroup) -> Result<Self, ReadError> {
-        let BusParts { store, clock } = parts;
+    pub async fn start(
+        settings: BusSettings,
+        parts: BusParts,
+        tasks: &TaskGroup,
+    ) -> Result<Self, ReadError> {
+        let BusParts { store, notifier, clock } = parts;
         let (turns, deliveries) = (tasks.child(), tasks.child());
         let book = Arc::new(RuleBook::default());
         for (scope, _, rule) in store.resources().everywhere::<Rule>(kind::RULE).await? {
@@ -52,9 +70,21 @@ impl Bus {
         let router = Router { book: Arc::clone(&book), inbox: inbox.clone() };
         let follower = router.clone();
         store.follow_events(move |batch, at| follower.follow(batch, at));
+        let topics = Topics::load(TopicParts {
+            store: store.clone(),
+            clock: Arc::clone(&clock),
+            router: router.clone(),
+            link_base: settings.link_base,
+            has_mail: notifier.has_mail(),
+        })
+        .await?;
         let carrier = Arc::new(Carrier {
             store: store.clone(),
             queues: queues.clone(),
+            topics: topics.clone(),
+            notifier,
+            functions: settings.functions,
+            destinations: Destinations::default(),
             clock: Arc::clone(&clock),
         });
         let deliverer = Deliverer {
@@ -75,7 +105,7 @@ impl Bus {
         };
         turns.spawn("schedule rules", |stop| ticker.run(stop));
         let turn = Arc::new(Semaphore::new(1));
-        let handle = BusHandle { store, clock, book, queues, changed, turn };
+        let handle = BusHandle { store, clock, book, queues, topics, changed, turn };
         Ok(Self { handle, turns, deliveries })
     }
 

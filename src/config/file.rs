@@ -1,6 +1,6 @@
 use toml::de::{DeTable, DeValue};
 
-use super::notify;
+use super::{bus, notify};
 use crate::diagnostic::{Diagnostic, Location, SourceFile, Span};
 
 /// What a configuration file says, in the order it says it.
@@ -39,7 +39,7 @@ impl ConfigFile {
             let (name, span) = (key.get_ref().as_ref(), Span::from(key.span()));
             match value.get_ref() {
                 // Channels have keys of their own; `notify` reads them.
-                DeValue::Table(_) if name == notify::SECTION => {}
+                DeValue::Table(_) if name == notify::SECTION || name == bus::SECTION => {}
                 DeValue::Table(section) => reading.section(name, span, section),
                 other => reading.setting(None, (name, span), (other, value.span().into())),
             }

@@ -13,8 +13,10 @@
 //! `cli`, which also holds the order of precedence: flag, environment, file, default. The section
 //! `notify` is different: it holds one table a notification channel, read by [`channels`].
 
+mod bus;
 mod file;
 mod notify;
 
+pub use bus::{Functions, functions};
 pub use file::{ConfigFile, Setting};
 pub use notify::{Channels, channels};

@@ -25,17 +25,28 @@ pub(super) async fn run(
     notification: &Notification,
     clock: &dyn Clock,
 ) -> DeliveryOutcome {
+    let input = serde_json::json!(notification).to_string();
+    run_with(settings, (&input, facts(notification)), clock).await
+}
+
+/// Runs a command once, with `input` on its standard input and `facts` in its environment.
+///
+/// Cancel safety: dropping the future kills the command's whole process group.
+pub(super) async fn run_with(
+    settings: &CommandSettings,
+    (input, facts): (&str, Vec<(&'static str, String)>),
+    clock: &dyn Clock,
+) -> DeliveryOutcome {
     let failed = |source| {
         let program = settings.program.clone();
         DeliveryOutcome::retry(DeliveryFault::Start { program, source })
     };
-    let mut group = match Group::start(settings, notification) {
+    let mut group = match Group::start(settings, facts) {
         Ok(group) => group,
         Err(source) => return failed(source),
     };
-    let input = serde_json::json!(notification).to_string();
     let deadline = Deadline::after(clock, settings.timeout);
-    match deadline.bound(group.finish(&input)).await {
+    match deadline.bound(group.finish(input)).await {
         Ok(Ok((status, _))) if status.success() => DeliveryOutcome::Delivered,
         Ok(Ok((status, stderr))) => DeliveryOutcome::retry(DeliveryFault::Ended { status, stderr }),
         Ok(Err(source)) => failed(source),
@@ -53,13 +64,13 @@ struct Group {
 }
 
 impl Group {
-    fn start(settings: &CommandSettings, notification: &Notification) -> io::Result<Self> {
+    fn start(settings: &CommandSettings, facts: Vec<(&'static str, String)>) -> io::Result<Self> {
         let child = Command::new(&settings.program)
             .args(&settings.arguments)
             .env_clear()
             .env("PATH", DEFAULT_PATH)
             .envs(&settings.environment)
-            .envs(facts(notification))
+            .envs(facts)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -13,12 +13,34 @@ pub(super) async fn send(
     notification: &Notification,
     clock: &dyn Clock,
 ) -> DeliveryOutcome {
-    let message = match message(settings, notification) {
-        Ok(message) => message,
-        Err(source) => {
-            return DeliveryOutcome::Rejected { fault: DeliveryFault::MailForm { source } };
-        }
+    match message(settings, notification) {
+        Ok(message) => hand_over(settings, message, clock).await,
+        Err(source) => DeliveryOutcome::Rejected { fault: DeliveryFault::MailForm { source } },
+    }
+}
+
+/// Mails a text once, to another receiver than the channel's own.
+pub(super) async fn send_text(
+    settings: &EmailSettings,
+    (to, subject, text): (&str, &str, &str),
+    clock: &dyn Clock,
+) -> DeliveryOutcome {
+    let written = || -> Result<Message, Box<dyn std::error::Error + Send + Sync>> {
+        let builder = Message::builder().from(settings.from.parse()?).to(to.parse()?);
+        let builder = builder.subject(subject).header(ContentType::TEXT_PLAIN);
+        Ok(builder.body(text.to_owned())?)
     };
+    match written() {
+        Ok(message) => hand_over(settings, message, clock).await,
+        Err(source) => DeliveryOutcome::Rejected { fault: DeliveryFault::MailForm { source } },
+    }
+}
+
+async fn hand_over(
+    settings: &EmailSettings,
+    message: Message,
+    clock: &dyn Clock,
+) -> DeliveryOutcome {
     let transport = match transport(settings) {
         Ok(transport) => transport,
         Err(source) => return DeliveryOutcome::retry(DeliveryFault::Mail { source }),

@@ -8,7 +8,8 @@ use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 
 use super::{
-    ChannelSettings, DeliveryFault, DeliveryOutcome, Notification, command, email, webhook,
+    ChannelSettings, CommandSettings, DeliveryFault, DeliveryOutcome, EmailSettings, Notification,
+    command, email, webhook,
 };
 use crate::time::Clock;
 
@@ -55,6 +56,46 @@ impl Notifier {
     /// Names of the channels.
     pub fn channels(&self) -> impl Iterator<Item = &Arc<str>> {
         self.channels.keys()
+    }
+
+    /// The HTTP client of webhooks: no redirects, no proxy, the system's roots.
+    pub const fn http(&self) -> &Client {
+        &self.client
+    }
+
+    /// Runs a command once, with `input` on its standard input and `facts` in its environment.
+    ///
+    /// Cancel safety: dropping the future kills the command's whole process group.
+    pub async fn run_command(
+        &self,
+        settings: &CommandSettings,
+        input: &str,
+        facts: Vec<(&'static str, String)>,
+    ) -> DeliveryOutcome {
+        command::run_with(settings, (input, facts), self.clock.as_ref()).await
+    }
+
+    /// Whether some channel knows a mail server.
+    pub fn has_mail(&self) -> bool {
+        self.mail_settings().is_some()
+    }
+
+    /// Mails a text to `to` once, by the server of the first mail channel.
+    ///
+    /// Cancel safety: the receiver may have it or not.
+    pub async fn mail(&self, to: &str, subject: &str, text: &str) -> DeliveryOutcome {
+        let Some(settings) = self.mail_settings() else {
+            let channel = "mail".to_owned();
+            return DeliveryOutcome::Rejected { fault: DeliveryFault::UnknownChannel { channel } };
+        };
+        email::send_text(settings, (to, subject, text), self.clock.as_ref()).await
+    }
+
+    fn mail_settings(&self) -> Option<&EmailSettings> {
+        self.channels.values().find_map(|channel| match channel {
+            ChannelSettings::Email(settings) => Some(settings),
+            ChannelSettings::Webhook(_) | ChannelSettings::Command(_) => None,
+        })
     }
 
     /// Sends `notification` to `channel`, once.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coalmine::api::{ApiSettings, ApiState, router};
-use coalmine::bus::{Bus, BusParts};
+use coalmine::bus::{Bus, BusParts, BusSettings};
 use coalmine::monitor::{Monitor, MonitorParts, MonitorSettings};
 use coalmine::notify::Notifier;
 use coalmine::runner::{Runner, RunnerSettings};
@@ -52,8 +52,14 @@ impl Server {
         let monitor = Monitor::start(MonitorSettings::default(), parts, &engines)
             .await
             .expect("an empty store is read");
-        let bus_parts = BusParts { store: store.clone(), clock: Arc::clone(&clock) };
-        let bus = Bus::start(bus_parts, &engines).await.expect("an empty store is read");
+        let bus_parts = BusParts {
+            store: store.clone(),
+            notifier: Notifier::new(BTreeMap::new(), Arc::clone(&clock)).expect("no channels"),
+            clock: Arc::clone(&clock),
+        };
+        let bus = Bus::start(BusSettings::default(), bus_parts, &engines)
+            .await
+            .expect("an empty store is read");
         let state = ApiState {
             bus: bus.handle().clone(),
             store: store.clone(),

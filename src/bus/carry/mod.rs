@@ -2,16 +2,24 @@
 //!
 //! Main type: [`Carrier`]. When to try again is `deliver`'s business.
 
+mod api_destination;
 mod event_bus;
+mod function;
+mod http;
 mod log_group;
 mod queue;
+mod subscription;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(in crate::bus) use self::api_destination::Destinations;
 use super::deliver::{Delivery, Fault, Receiver};
 use super::queue::{AttributeValue, MessageAttributes, NewMessage, Queues};
 use super::rule::Target;
+use super::topic::{TopicError, TopicMessage, Topics};
+use crate::notify::{CommandSettings, Notifier};
 use crate::store::Store;
 use crate::telemetry::Scope;
 use crate::time::Clock;
@@ -21,6 +29,11 @@ use crate::time::Clock;
 pub(in crate::bus) struct Carrier {
     pub(in crate::bus) store: Store,
     pub(in crate::bus) queues: Queues,
+    pub(in crate::bus) topics: Topics,
+    pub(in crate::bus) notifier: Notifier,
+    /// The commands of functions, by name or ARN.
+    pub(in crate::bus) functions: BTreeMap<Arc<str>, CommandSettings>,
+    pub(in crate::bus) destinations: Destinations,
     pub(in crate::bus) clock: Arc<dyn Clock>,
 }
 
@@ -57,6 +70,7 @@ impl Carrier {
     pub(in crate::bus) async fn carry(&self, scope: &Scope, delivery: &Delivery) -> Carried {
         match &delivery.to {
             Receiver::Target(target) => self.to_target(scope, target, delivery).await,
+            Receiver::Subscription(to) => subscription::deliver(self, scope, to, delivery).await,
         }
     }
 
@@ -67,11 +81,34 @@ impl Carrier {
             Some("events") if target.arn.contains(":event-bus/") => {
                 event_bus::put(self, scope, target, delivery).await
             }
+            Some("events") if target.arn.contains(":api-destination/") => {
+                api_destination::call(self, scope, target, delivery).await
+            }
+            Some("lambda") => function::call(self, scope, &target.arn, delivery).await,
+            Some("sns") => self.to_topic(target, delivery).await,
             service => {
                 let service = service.unwrap_or("unknown");
                 let why = format!("targets of service {service} cannot be reached from here");
                 Carried::never("NO_RESOURCE", why)
             }
+        }
+    }
+
+    async fn to_topic(&self, target: &Target, delivery: &Delivery) -> Carried {
+        let Some((scope, topic)) = super::handle::in_arn(&target.arn, "sns") else {
+            return Carried::never("NO_RESOURCE", format!("{} is no topic", target.arn));
+        };
+        let message = Arc::clone(&delivery.payload);
+        let message = TopicMessage { message, ..TopicMessage::default() };
+        match self.topics.publish(&scope, topic, &message).await {
+            Ok(_) => Carried::Done,
+            Err(TopicError::NoTopic) => {
+                Carried::never("NO_RESOURCE", format!("{} does not exist", target.arn))
+            }
+            Err(error @ TopicError::Parameter { .. }) => {
+                Carried::never("INVALID_PARAMETER", error.to_string())
+            }
+            Err(error) => Carried::later("THROTTLING", error.to_string()),
         }
     }
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::bus::rule::{RetrySettings, Target};
+use crate::bus::topic::SubscriptionReceiver;
 use crate::time::Timestamp;
 
 /// What is owed to one receiver.
@@ -38,6 +39,8 @@ pub(in crate::bus) struct Delivery {
 pub(in crate::bus) enum Receiver {
     /// A target of a rule.
     Target(Box<Target>),
+    /// A subscription of a topic.
+    Subscription(Box<SubscriptionReceiver>),
 }
 
 /// Why an attempt failed, as a dead letter tells it.
@@ -54,6 +57,7 @@ impl Receiver {
     pub(in crate::bus) fn name(&self) -> &Arc<str> {
         match self {
             Self::Target(target) => &target.arn,
+            Self::Subscription(to) => &to.endpoint,
         }
     }
 }

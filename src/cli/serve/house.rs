@@ -10,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 use super::command::{DurabilityChoice, ServeCommand};
 use super::{credentials, http};
 use crate::api::{self, Access, ApiSettings, ApiState};
-use crate::bus::{Bus, BusParts};
+use crate::bus::{Bus, BusParts, BusSettings};
 use crate::cli::ExitStatus;
 use crate::cli::context::Context;
 use crate::cli::fatal::Fatal;
 use crate::cli::ready::Ready;
-use crate::config::{self, Channels};
+use crate::config::{self, Channels, Functions};
 use crate::monitor::{Monitor, MonitorParts, MonitorSettings};
 use crate::notify::Notifier;
 use crate::runner::{NewPicture, Runner};
@@ -69,7 +69,7 @@ impl House {
         let (store_tasks, bus_tasks, monitor_tasks, api_tasks) =
             (TaskGroup::new(), TaskGroup::new(), TaskGroup::new(), TaskGroup::new());
         let store = open_store(context, command, &store_tasks).await?;
-        let bus = open_bus(context, &store, &bus_tasks).await?;
+        let bus = open_bus(context, (&store, &notifier), address, &bus_tasks).await?;
         let runner = command.runner.runner(context, command.jobs.get(), NewPicture::Refuse);
         let parts = MonitorParts {
             store: store.clone(),
@@ -166,9 +166,22 @@ impl House {
     }
 }
 
-async fn open_bus(context: &Context, store: &Store, tasks: &TaskGroup) -> Result<Bus, Fatal> {
-    let parts = BusParts { store: store.clone(), clock: Arc::clone(&context.clock) };
-    Bus::start(parts, tasks).await.map_err(|error| {
+async fn open_bus(
+    context: &Context,
+    (store, notifier): (&Store, &Notifier),
+    address: SocketAddr,
+    tasks: &TaskGroup,
+) -> Result<Bus, Fatal> {
+    let parts = BusParts {
+        store: store.clone(),
+        notifier: notifier.clone(),
+        clock: Arc::clone(&context.clock),
+    };
+    let settings = BusSettings {
+        functions: functions(context)?,
+        link_base: Some(format!("http://{address}").into()),
+    };
+    Bus::start(settings, parts, tasks).await.map_err(|error| {
         Fatal::new(ExitStatus::DataFolder, "cannot start the event bus").because(&error)
     })
 }
@@ -185,6 +198,17 @@ async fn open_store(
     let settings = StoreSettings { durability, ..StoreSettings::new(&command.data_dir) };
     Store::open(settings, Arc::clone(&context.clock), tasks).await.map_err(|error| {
         Fatal::new(ExitStatus::DataFolder, "cannot open the store").because(&error)
+    })
+}
+
+fn functions(context: &Context) -> Result<Functions, Fatal> {
+    let Some(config) = &context.config else { return Ok(Functions::new()) };
+    config::functions(config.source()).map_err(|faults| {
+        for fault in &faults {
+            context.screen.diagnostic(fault, config.source());
+        }
+        let message = format!("{} has functions that cannot be used", config.source().name());
+        Fatal::new(ExitStatus::Usage, message)
     })
 }
 
