@@ -25,6 +25,7 @@ mod page;
 mod router;
 mod service;
 mod settings;
+mod sns;
 mod sqs;
 mod sts;
 mod synthetics;
@@ -67,6 +68,7 @@ fn services() -> Vec<service::Service> {
         cloudwatch::service(),
         events::service(),
         logs::service(),
+        sns::service(),
         sqs::service(),
         sts::service(),
         synthetics::service(),

@@ -36,6 +36,11 @@ pub fn bus_of_arn(arn: &str) -> Option<(Scope, Arc<str>)> {
     Some((scope, resource.strip_prefix("event-bus/")?.into()))
 }
 
+/// The scope in the ARN of a topic or subscription.
+pub fn topic_scope(arn: &str) -> Option<Scope> {
+    in_arn(arn, "sns").map(|(scope, _)| scope)
+}
+
 /// The scope and resource in an ARN of `service`.
 pub(super) fn in_arn<'a>(arn: &'a str, service: &str) -> Option<(Scope, &'a str)> {
     let mut parts = arn.splitn(6, ':');

@@ -29,7 +29,7 @@ pub mod topic;
 pub use connection::{
     ApiDestination, AuthParameters, AuthorizationType, Connection, HttpParameterSet, Parameter,
 };
-pub use handle::{BusHandle, bus_arn, bus_of_arn};
+pub use handle::{BusHandle, bus_arn, bus_of_arn, topic_scope};
 pub use refusal::{BusError, RefusalKind};
 pub use rule::{
     DeadLetterConfig, EventBus, FailedTarget, InputMap, PutRule, RetrySettings, Rule, RuleState,
