@@ -90,3 +90,8 @@ async fn boto3_puts_rules_and_receives_what_they_match() {
 async fn boto3_sends_and_receives_messages_in_two_protocols() {
     passes("test_queues").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_publishes_to_topics_and_reaches_http_receivers() {
+    passes("test_topics").await;
+}

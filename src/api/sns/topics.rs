@@ -194,11 +194,16 @@ pub(super) struct TagInput {
     tags: Vec<Tag>,
 }
 
+/// A result without members, which the form protocol still writes as an element.
+#[derive(Debug, Serialize)]
+pub(super) struct Done {}
+
 /// Source: SNS API Reference, TagResource.
-pub(super) async fn tag(call: Call, input: TagInput) -> Answer<()> {
+pub(super) async fn tag(call: Call, input: TagInput) -> Answer<Done> {
     let name = topic_of(&call, &input.resource_arn)?;
     let change = |tags: &mut Vec<Tag>| Tag::set(tags, input.tags);
-    handle(&call).change_tags(call.scope(), name, change).await.map_err(no_resource)
+    handle(&call).change_tags(call.scope(), name, change).await.map_err(no_resource)?;
+    Ok(Done {})
 }
 
 #[derive(Debug, Deserialize)]
@@ -209,9 +214,10 @@ pub(super) struct UntagInput {
 }
 
 /// Source: SNS API Reference, UntagResource.
-pub(super) async fn untag(call: Call, input: UntagInput) -> Answer<()> {
+pub(super) async fn untag(call: Call, input: UntagInput) -> Answer<Done> {
     let name = topic_of(&call, &input.resource_arn)?;
     let goes = |tag: &Tag| input.tag_keys.iter().any(|key| **key == *tag.key);
     let change = |tags: &mut Vec<Tag>| tags.retain(|tag| !goes(tag));
-    handle(&call).change_tags(call.scope(), name, change).await.map_err(no_resource)
+    handle(&call).change_tags(call.scope(), name, change).await.map_err(no_resource)?;
+    Ok(Done {})
 }

@@ -177,8 +177,10 @@ impl Topics {
     ) -> Value {
         let base = self.link_base.as_deref().unwrap_or_default();
         let mut envelope = json!({"Type": "Notification", "MessageId": id, "TopicArn": topic});
-        let unsubscribe =
-            format!("{base}/?Action=Unsubscribe&SubscriptionArn={}", subscription.arn);
+        let unsubscribe = format!(
+            "{base}/sns/?Action=Unsubscribe&SubscriptionArn={}&Version=2010-03-31",
+            subscription.arn
+        );
         let rest = json!({
             "Subject": message.subject,
             "Message": text,
@@ -210,7 +212,7 @@ impl Topics {
         let arn: Arc<str> = scope.arn("sns", &subscription.topic).into();
         let token = subscription.token.as_deref().unwrap_or_default();
         let base = self.link_base.as_deref().unwrap_or_default();
-        let url = format!("{base}/?Action=ConfirmSubscription&TopicArn={arn}&Token={token}");
+        let url = format!("{base}/sns/?Action=ConfirmSubscription&TopicArn={arn}&Token={token}");
         let payload = json!({
             "Type": "SubscriptionConfirmation",
             "MessageId": id,
