@@ -162,8 +162,12 @@ impl Aggregate {
 
     fn is_better(&self, value: &Value, best: &Value) -> bool {
         match self.kind {
-            Kind::Minimum => value.compare(best) == Some(Ordering::Less),
-            Kind::Maximum => value.compare(best) == Some(Ordering::Greater),
+            Kind::Minimum | Kind::Maximum => match value.compare(best) {
+                // Of `5` and `5.0` the same one wins in whatever order records come.
+                Some(Ordering::Equal) => value != best && value.as_text() < best.as_text(),
+                Some(order) => order.is_lt() == (self.kind == Kind::Minimum),
+                None => false,
+            },
             Kind::SortsFirst => value.natural(best) == Ordering::Less,
             _ => value.natural(best) == Ordering::Greater,
         }

@@ -209,7 +209,7 @@ impl SegmentLines {
         if let Some(needle) = condition.needle()
             && is_inside_values(needle)
         {
-            return self.filter_by_needle(wanted, needle, rows);
+            return self.filter_by_needle(needle, rows);
         }
         self.filter_by_record(wanted, condition, rows)
     }
@@ -273,12 +273,7 @@ impl SegmentLines {
     }
 
     /// Keeps the rows whose text holds a needle that lies inside of a shape or of one value.
-    fn filter_by_needle(
-        &self,
-        wanted: &Wanted,
-        needle: &str,
-        rows: &mut Vec<usize>,
-    ) -> Result<(), Fault> {
+    fn filter_by_needle(&self, needle: &str, rows: &mut Vec<usize>) -> Result<(), Fault> {
         let finder = Finder::new(needle);
         let finds = |text: &str| finder.find(text.as_bytes()).is_some();
         let shapes = self.shapes.as_ref();
@@ -314,7 +309,6 @@ impl SegmentLines {
                 };
             }
         }
-        let _same_for_every_group = wanted;
         rows.retain(|row| is_found.get(*row).copied().unwrap_or_default());
         Ok(())
     }
@@ -425,7 +419,7 @@ fn numbers<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b arrow_array::UI
 fn field_of(values: &Values, row: usize, is_quoted: bool) -> Field<'_> {
     match values {
         Values::Integers(numbers) => Field::Integer(numbers.value(row)),
-        Values::Reals(numbers, _) => Field::Real(numbers.value(row)),
+        Values::Reals(numbers, form) => Values::real(numbers.value(row), form),
         texts => match texts.text(row) {
             Some(text) if is_quoted => Field::Quoted(text),
             Some(text) => Field::Bare(text),

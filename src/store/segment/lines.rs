@@ -10,6 +10,7 @@ use arrow_schema::{DataType, Schema};
 
 use super::shape::Shape;
 use super::shred::{FIELD_PREFIX, FORM, FORM_POINT, FORM_SHORT, MESSAGE, SHAPE, write_real};
+use crate::query::insights::Field;
 use crate::store::codec::Fault;
 
 /// The values of one field of many lines.
@@ -39,6 +40,17 @@ impl Values {
             }
             _ => return Err(Fault::Value),
         })
+    }
+
+    /// A number as its text is read: without a point it is a whole one.
+    #[expect(clippy::cast_possible_truncation, reason = "columns hold no larger whole numbers")]
+    pub(in crate::store) fn real(number: f64, form: &str) -> Field<'static> {
+        let is_whole = form == FORM_SHORT && number.fract() == 0.0;
+        // A negative zero is read as a float.
+        if is_whole && !(number == 0.0 && number.is_sign_negative()) {
+            return Field::Integer(number as i64);
+        }
+        Field::Real(number)
     }
 
     /// The code of a row among the texts of `Coded`.

@@ -183,7 +183,9 @@ fn reals(name: &str, values: &[Option<&str>], form: &str) -> Option<(Field, Arra
         let number: f64 = serde_json::from_str(token).ok()?;
         text.clear();
         write_real(&mut text, number, form);
-        (text == token).then_some(number)
+        // Larger whole numbers are read as integers, which a float does not hold.
+        let is_held = form == FORM_POINT || number.fract() != 0.0 || number.abs() < 9e15;
+        (is_held && text == token).then_some(number)
     };
     let numbers =
         values.iter().map(|token| token.map(&mut number).map_or(Some(None), |n| n.map(Some)));
