@@ -301,4 +301,14 @@ pub enum GrpcCall {
         /// The service asked about.
         service: Text,
     },
+    /// A unary call.
+    Unary {
+        /// Its path: `shop.v1.Catalogue/Find`.
+        method: Arc<str>,
+        /// The request's message, in the JSON of Protocol Buffers.
+        message: TemplateValue,
+        /// A file of compiled descriptors, relative to the canary's folder; the server's reflection
+        /// tells them unless given.
+        descriptors: Option<Text>,
+    },
 }

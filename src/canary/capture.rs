@@ -39,6 +39,7 @@ pub fn take(source: &CaptureSource, answers: &Answers<'_>) -> Result<Value, Capt
         CaptureSource::Css { selector, attribute } => {
             nodes(answers.css_nodes(selector, attribute.as_deref()), selector)
         }
+        CaptureSource::XPath(path) => nodes(answers.xpath(path), &path.to_string()),
         CaptureSource::Regex(regex) => {
             let found = regex
                 .captures(answers.text())
@@ -82,6 +83,7 @@ fn nodes(seen: Seen<'_>, selector: &str) -> Result<Value, CaptureError> {
 mod tests {
     use super::*;
     use crate::canary::assertion_fixture::http;
+    use crate::canary::xpath::XPath;
     use serde_json::json;
     use serde_json_path::JsonPath;
 
@@ -118,5 +120,14 @@ mod tests {
         assert_eq!(take(&css("li.b", None), &answers), Ok(json!("two words")));
         assert_eq!(take(&css("li", None), &answers), Ok(json!(["one", "two words"])));
         assert_eq!(take(&css("a", Some("href")), &answers), Ok(json!("/x")));
+        let xpath = |path: &str| CaptureSource::XPath(XPath::parse(path).unwrap());
+        assert_eq!(take(&xpath("//li[2]"), &answers), Ok(json!("two words")));
+        assert_eq!(take(&xpath("//li"), &answers), Ok(json!(["one", "two words"])));
+        assert_eq!(take(&xpath("count(//li)"), &answers), Ok(json!(2)));
+        let error = take(&xpath("//b"), &answers).unwrap_err();
+        assert_eq!(error.to_string(), "`//b` selects nothing");
+        let seen = http(200, "<?xml version='1.0'?><r><a>1</r>");
+        let error = take(&xpath("//a"), &Answers::of(&seen)).unwrap_err().to_string();
+        assert!(error.starts_with("the body is not XML: "), "{error}");
     }
 }

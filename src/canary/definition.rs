@@ -15,6 +15,7 @@ use super::assertion::{Assertion, CertificateField};
 use super::report::{FileLocation, Verdict};
 use super::schedule::Schedule;
 use super::template::{TemplateValue, Text};
+use super::xpath::XPath;
 use crate::diagnostic::{SourceFile, Span};
 
 /// One canary: what a file, or one entry of it, defines.
@@ -241,6 +242,8 @@ pub enum CaptureSource {
         /// The attribute, instead of the text.
         attribute: Option<Arc<str>>,
     },
+    /// What an XPath yields; several nodes become a list.
+    XPath(XPath),
     /// The first group of a regex over the body, or the whole match without groups.
     Regex(regex::Regex),
     /// A response header.

@@ -13,6 +13,7 @@ pub mod capture;
 pub mod definition;
 mod document;
 pub mod event;
+pub mod import;
 pub mod json_schema;
 pub mod load;
 pub mod observation;
@@ -28,6 +29,7 @@ pub mod selection;
 pub mod telemetry;
 pub mod template;
 mod validate;
+pub mod xpath;
 
 pub use load::load;
 

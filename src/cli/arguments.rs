@@ -13,6 +13,7 @@ use super::defaults::FileDefaults;
 use super::demo::DemoCommand;
 use super::diff::DiffCommand;
 use super::doctor::DoctorCommand;
+use super::import::ImportCommand;
 use super::new::NewCommand;
 use super::run::RunCommand;
 use super::schema::SchemaCommand;
@@ -104,6 +105,7 @@ pub(super) enum Command {
     Diff(DiffCommand),
     Doctor(DoctorCommand),
     New(NewCommand),
+    Import(ImportCommand),
     Schema(SchemaCommand),
 }
 

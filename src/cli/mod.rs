@@ -14,6 +14,7 @@ mod diff;
 mod doctor;
 mod exit;
 mod fatal;
+mod import;
 mod new;
 mod picture_files;
 mod print_config;
@@ -71,6 +72,7 @@ fn execute(arguments: Vec<OsString>) -> ExitStatus {
         Command::Doctor(command) => doctor::execute(&context, command),
         Command::Schema(command) => schema::execute(&context, command),
         Command::New(command) => new::execute(&context, command),
+        Command::Import(command) => import::execute(&context, command),
     };
     ended.unwrap_or_else(|fatal: Fatal| {
         context.screen.fatal(&fatal);

@@ -65,7 +65,7 @@ impl Kind {
 }
 
 /// Source: CloudWatch Synthetics, `CreateCanary`, `Name`: `^[0-9a-z_\-]+$`, at most 255.
-fn canary_name(text: &str) -> Result<String, String> {
+pub(super) fn canary_name(text: &str) -> Result<String, String> {
     let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     if !text.is_empty() && text.len() <= 255 && text.chars().all(valid) {
         return Ok(text.to_owned());
@@ -82,7 +82,8 @@ pub(super) fn execute(context: &Context, command: &NewCommand) -> Result<ExitSta
     Ok(ExitStatus::Passed)
 }
 
-fn write_new(path: &Path, text: &str) -> Result<(), Fatal> {
+/// Writes a file that is not there yet.
+pub(super) fn write_new(path: &Path, text: &str) -> Result<(), Fatal> {
     let fatal = |error: std::io::Error| {
         Fatal::new(ExitStatus::OurSide, format!("cannot write {}", path.display())).because(&error)
     };

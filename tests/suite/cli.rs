@@ -13,6 +13,7 @@ fn help_texts_are_as_reviewed() {
     for (arguments, file) in [
         (&["-h"][..], "tests/ui/cli/help-short.txt"),
         (&["--help"], "tests/ui/cli/help-long.txt"),
+        (&["import", "--help"], "tests/ui/cli/help-import.txt"),
         (&["run", "-h"], "tests/ui/cli/help-run-short.txt"),
         (&["run", "--help"], "tests/ui/cli/help-run.txt"),
         (&["schema", "--help"], "tests/ui/cli/help-schema.txt"),

@@ -16,11 +16,15 @@ mod cli;
 mod demo;
 mod golden;
 #[cfg(test)]
+mod grpc;
+#[cfg(test)]
 mod hostile_files;
 #[cfg(test)]
 mod hostile_http;
 #[cfg(test)]
 mod http_probe;
+#[cfg(test)]
+mod import;
 #[cfg(test)]
 mod monitor;
 #[cfg(test)]

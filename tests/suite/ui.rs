@@ -23,6 +23,7 @@ const BEYOND_SCHEMAS: &[&str] = &[
     "duplicate-screenshot",
     "duplicate-step",
     "fixed-wait",
+    "grpc-method",
     "import",
     "json-path",
     "never-holds",
@@ -39,6 +40,7 @@ const BEYOND_SCHEMAS: &[&str] = &[
     "unknown-parameter",
     "url",
     "variable-conflict",
+    "xpath",
 ];
 
 struct Folder(PathBuf);

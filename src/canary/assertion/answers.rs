@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use scraper::{Html, Selector};
@@ -10,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::seen::{Node, Seen};
 use super::vocabulary::Subject;
 use crate::canary::observation::{Answer, DnsAnswer, HttpAnswer, Observation};
+use crate::canary::xpath::{Document, Selected, XPath};
 
 /// BOUND: of nodes that one selector yields; more are not looked at.
 const NODES_MAX: usize = 10_000;
@@ -21,12 +23,19 @@ pub struct Answers<'o> {
     text: OnceCell<Cow<'o, str>>,
     json: OnceCell<Result<Value, String>>,
     html: OnceCell<Html>,
+    tree: OnceCell<Result<Document, String>>,
 }
 
 impl<'o> Answers<'o> {
     /// Nothing is parsed yet.
     pub const fn of(observation: &'o Observation) -> Self {
-        Self { observation, text: OnceCell::new(), json: OnceCell::new(), html: OnceCell::new() }
+        Self {
+            observation,
+            text: OnceCell::new(),
+            json: OnceCell::new(),
+            html: OnceCell::new(),
+            tree: OnceCell::new(),
+        }
     }
 
     /// What `subject` yields.
@@ -45,6 +54,7 @@ impl<'o> Answers<'o> {
             Subject::Body => Seen::text(self.text()),
             Subject::Json(path) => self.json_nodes(path),
             Subject::Css(selector) => self.css_nodes(selector, None),
+            Subject::XPath(path) => self.xpath(path),
             Subject::Bytes => Seen::number(self.bytes().len()),
             Subject::Sha256 => Seen::Text(hex::encode(Sha256::digest(self.bytes())).into()),
             Subject::Redirects => self.http(|answer| Seen::number(answer.redirects.len())),
@@ -134,6 +144,45 @@ impl<'o> Answers<'o> {
             nodes.push(Node { place, value: Cow::Owned(value) });
         }
         Seen::Nodes(nodes)
+    }
+
+    /// What an XPath yields: from XML where the body is XML, else from HTML as browsers read it.
+    pub fn xpath(&self, path: &XPath) -> Seen<'_> {
+        let document = match self.tree.get_or_init(|| self.read_tree()) {
+            Ok(document) => document,
+            Err(reason) => return Seen::Absent(reason.as_str().into()),
+        };
+        match path.select(document, NODES_MAX) {
+            Err(error) => Seen::Absent(error.to_string().into()),
+            Ok(Selected::Nodes(nodes)) => {
+                let nodes = nodes.into_iter().map(|node| {
+                    let value = squeezed(std::iter::once(node.text.as_str()));
+                    Node { place: node.place, value: Cow::Owned(Value::String(value)) }
+                });
+                Seen::Nodes(nodes.collect())
+            }
+            Ok(Selected::Text(text)) => Seen::Text(text.into()),
+            Ok(Selected::Bool(is)) => Seen::Value(Cow::Owned(is.into())),
+            Ok(Selected::Number(number)) => match i64::from_str(&number.to_string()) {
+                Ok(whole) => Seen::number(whole),
+                Err(_broken) => Seen::number(number),
+            },
+        }
+    }
+
+    fn read_tree(&self) -> Result<Document, String> {
+        let text = self.text();
+        let content_type = match self.header("content-type") {
+            Seen::Text(text) => text.to_ascii_lowercase(),
+            _ => String::new(),
+        };
+        let is_xml = (content_type.contains("xml") && !content_type.contains("html"))
+            || text.trim_start_matches(['\u{feff}', ' ', '\n']).starts_with("<?xml");
+        let read = match is_xml {
+            true => Document::xml(text),
+            false => Document::html(self.html.get_or_init(|| Html::parse_document(text))),
+        };
+        read.map_err(|error| error.to_string())
     }
 
     pub(super) fn observation(&self) -> &Observation {

@@ -23,6 +23,7 @@ impl fmt::Display for Subject {
             Self::Body => f.write_str("body"),
             Self::Json(path) => write!(f, "json {path}"),
             Self::Css(selector) => write!(f, "css {selector}"),
+            Self::XPath(path) => write!(f, "xpath {path}"),
             Self::Bytes => f.write_str("bytes"),
             Self::Sha256 => f.write_str("sha256"),
             Self::Redirects => f.write_str("redirects"),

@@ -6,6 +6,7 @@ use serde_json_path::JsonPath;
 use crate::canary::json_schema::JsonSchema;
 use crate::canary::observation::Phase;
 use crate::canary::template::{TemplateValue, Text};
+use crate::canary::xpath::XPath;
 use crate::diagnostic::Span;
 
 /// One predicate over one observable, with where it stands in the canary file.
@@ -36,6 +37,8 @@ pub enum Subject {
     Json(JsonPath),
     /// The text of what a CSS selector selects in an HTML body.
     Css(String),
+    /// What an XPath yields from an XML or HTML body.
+    XPath(XPath),
     /// The length of the body, in bytes.
     Bytes,
     /// The SHA-256 of the body, hex.

@@ -1,4 +1,4 @@
-use super::expect::{FIELDS, css, json_path};
+use super::expect::{FIELDS, css, json_path, xpath};
 use super::fields::Fields;
 use super::predicate::regex;
 use super::reader::Reader;
@@ -71,6 +71,7 @@ fn from(source: &Entry, fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<
             selector: css(&text, node.span, reader)?.into(),
             attribute: fields.node("attribute").and_then(|node| reader.text(node)),
         },
+        "xpath" => CaptureSource::XPath(xpath(&text, node.span, reader)?),
         "regex" => CaptureSource::Regex(regex(&text, node.span, reader)?),
         "header" => CaptureSource::Header(text.to_lowercase().into()),
         "cookie" => CaptureSource::Cookie(text),

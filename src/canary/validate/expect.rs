@@ -12,6 +12,7 @@ use crate::canary::document::{Entry, Node};
 use crate::canary::observation::Phase;
 use crate::canary::quantity;
 use crate::canary::template::TemplateValue;
+use crate::canary::xpath::XPath;
 use crate::diagnostic::{Diagnostic, Span};
 
 pub(super) const FIELDS: &[(&str, CertificateField)] = &[
@@ -103,6 +104,9 @@ fn of_entry(entry: &Entry, all: &mut Vec<Assertion>, reader: &mut Reader<'_>) {
         }),
         "css" => named(node, all, reader, |entry, reader| {
             css(&entry.key, entry.key_span, reader).map(Subject::Css)
+        }),
+        "xpath" => named(node, all, reader, |entry, reader| {
+            xpath(&entry.key, entry.key_span, reader).map(Subject::XPath)
         }),
         _ => {}
     }
@@ -216,6 +220,22 @@ pub(super) fn json_path(text: &str, span: Span, reader: &mut Reader<'_>) -> Opti
                 format!("a path begins with `$`: $.{text}")
             };
             reader.push(fault.help(hint));
+            None
+        }
+    }
+}
+
+/// Compiles an XPath.
+pub(super) fn xpath(text: &str, span: Span, reader: &mut Reader<'_>) -> Option<XPath> {
+    match XPath::parse(text) {
+        Ok(path) => Some(path),
+        Err(error) => {
+            let place = text.get(error.at..).filter(|rest| !rest.is_empty());
+            let place =
+                place.map_or_else(|| "at the end".to_owned(), |rest| format!("at `{rest}`"));
+            let message = format!("`{text}` is no XPath: {error} ({place})");
+            let fault = Diagnostic::error("xpath", message, span);
+            reader.push(fault.help("XPath 1.0: //item[@id='7']/price, count(//item), //a/@href"));
             None
         }
     }

@@ -12,7 +12,7 @@ use crate::canary::action::{
     WebSocketAction,
 };
 use crate::canary::document::{Entry, Node};
-use crate::canary::template::Text;
+use crate::canary::template::{TemplateValue, Text};
 use crate::diagnostic::{Diagnostic, Span};
 
 const COUNT_DEFAULT: u32 = 3;
@@ -96,13 +96,49 @@ pub(super) fn grpc(entry: &Entry, reader: &mut Reader<'_>) -> Option<GrpcAction>
     }
     let fields = Fields::of(&entry.value, entry.key_span, &shapes::GRPC, reader)?;
     let url = fields.node("url").and_then(|node| url(node, &schemes, reader));
-    let service = fields.node("health").map(|node| reader.template(node));
-    let call = match service {
-        Some(service) => GrpcCall::Health { service: service? },
-        None => whole_server(),
+    let call = match (fields.entry("call"), fields.node("health")) {
+        (Some(call), Some(_)) => {
+            let message = "`call` and `health` are two calls; a step makes one";
+            reader.error("conflicting-keys", message, call.key_span);
+            return None;
+        }
+        (Some(call), None) => unary(&call.value, &fields, reader)?,
+        (None, Some(service)) => GrpcCall::Health { service: reader.template(service)? },
+        (None, None) => whole_server(),
     };
+    for key in ["message", "descriptors"] {
+        if let (None, Some(entry)) = (fields.entry("call"), fields.entry(key)) {
+            let message = format!("`{key}` goes with `call`");
+            reader.error("conflicting-keys", message, entry.key_span);
+        }
+    }
     let metadata = fields.node("metadata").map(|node| headers(node, reader)).unwrap_or_default();
     Some(GrpcAction { url: url?, call, metadata })
+}
+
+/// Reads a method, `package.Service/Method`, and what goes with it.
+fn unary(method: &Node, fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<GrpcCall> {
+    let text = reader.text(method)?;
+    let path = text.trim_start_matches('/');
+    let is_name = |name: &str| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "._".contains(c))
+    };
+    if !path.split_once('/').is_some_and(|(service, name)| is_name(service) && is_name(name)) {
+        let message = format!("`{text}` is no method of gRPC");
+        let fault = Diagnostic::error("grpc-method", message, method.span);
+        reader.push(fault.help("write package.Service/Method: shop.v1.Catalogue/Find"));
+        return None;
+    }
+    let message = match fields.node("message") {
+        Some(node) => reader.value(node)?,
+        None => TemplateValue::Literal(serde_json::json!({})),
+    };
+    let descriptors = fields.node("descriptors").map(|node| reader.template(node));
+    let descriptors = match descriptors {
+        Some(descriptors) => Some(descriptors?),
+        None => None,
+    };
+    Some(GrpcCall::Unary { method: path.into(), message, descriptors })
 }
 
 /// Reads `host:port`; a text with templates is split at its last colon outside of them.

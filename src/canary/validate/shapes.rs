@@ -162,7 +162,11 @@ pub(super) static STEP_SHAPE: Shape = Shape {
             Either(&[Template, Kind::Shape(&WEBSOCKET)]),
             "a WebSocket dialogue",
         ),
-        Key::optional("grpc", Either(&[Template, Kind::Shape(&GRPC)]), "a gRPC health check"),
+        Key::optional(
+            "grpc",
+            Either(&[Template, Kind::Shape(&GRPC)]),
+            "a gRPC call or health check",
+        ),
         Key::optional(
             "browser",
             ListOf(&Either(&[Text, Kind::Shape(&page_shapes::PAGE_ACTION)])),
@@ -354,10 +358,17 @@ pub(super) static WEBSOCKET: Shape = shape(
 );
 
 pub(super) static GRPC: Shape = shape(
-    "a gRPC health check",
+    "a gRPC call",
     &[
         Key::required("url", Template, "http: or https: URL"),
         Key::optional("health", Template, "the service asked about; the whole server unless given"),
+        Key::optional("call", Text, "a unary method to call: shop.v1.Catalogue/Find"),
+        Key::optional("message", Value, "with `call`: the message, in the JSON of protobuf"),
+        Key::optional(
+            "descriptors",
+            Template,
+            "with `call`: a file of compiled descriptors; server reflection unless given",
+        ),
         Key::optional("metadata", MapOf(&Template), "metadata"),
     ],
 );
@@ -403,6 +414,7 @@ pub(super) static EXPECT: Shape = shape(
         Key::optional("body", Predicate, "the body as text"),
         Key::optional("json", MapOf(&Predicate), "JSON paths into the body"),
         Key::optional("css", MapOf(&Predicate), "CSS selectors into an HTML body"),
+        Key::optional("xpath", MapOf(&Predicate), "XPaths into an XML or HTML body"),
         Key::optional("bytes", Predicate, "the length of the body"),
         Key::optional("sha256", Predicate, "the SHA-256 of the body"),
         Key::optional("redirects", Predicate, "how many redirects were followed"),
@@ -456,6 +468,7 @@ pub(super) static CAPTURE: Shape = Shape {
     keys: &[
         Key::optional("json", Text, "a JSON path into the body"),
         Key::optional("css", Text, "a CSS selector into an HTML body"),
+        Key::optional("xpath", Text, "an XPath into an XML or HTML body"),
         Key::optional("attribute", Text, "with `css`: this attribute instead of the text"),
         Key::optional("regex", Text, "the first group of a regex over the body"),
         Key::optional("header", Text, "a response header"),
@@ -466,7 +479,18 @@ pub(super) static CAPTURE: Shape = Shape {
         Key::optional("url", Boolean, "the URL that answered: `url: true`"),
         Key::optional("secret", Boolean, "it is a secret from now on"),
     ],
-    one_of: &["json", "css", "regex", "header", "cookie", "certificate", "status", "body", "url"],
+    one_of: &[
+        "json",
+        "css",
+        "xpath",
+        "regex",
+        "header",
+        "cookie",
+        "certificate",
+        "status",
+        "body",
+        "url",
+    ],
 };
 
 pub(super) static EMIT: Shape = shape(

@@ -176,6 +176,24 @@ pub(in crate::cli) fn execute(
     context.block_on(session.run(broken, requests))?
 }
 
+/// Makes each run of one canary and reports it to the terminal.
+pub(in crate::cli) fn once(
+    context: &Context,
+    flags: &RunnerFlags,
+    canary: &Arc<Canary>,
+) -> Result<ExitStatus, Fatal> {
+    let reports = [ReportRequest::TERMINAL];
+    let session = Session {
+        runner: flags.runner(context, 1, NewPicture::Refuse),
+        reports: outputs::open(&reports, &context.screen, Detail::Steps)?,
+        artifacts: ArtifactFolder::new("coalmine-artifacts".into()),
+        jobs: 1,
+        when_failed: WhenFailed::GoOn,
+        clock: Arc::clone(&context.clock),
+    };
+    context.block_on(session.run(Vec::new(), RunRequest::expand(canary)))?
+}
+
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }

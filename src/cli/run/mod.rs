@@ -7,4 +7,4 @@ mod outputs;
 mod select;
 mod session;
 
-pub(super) use command::{RunCommand, execute};
+pub(super) use command::{RunCommand, execute, once};

@@ -2,6 +2,7 @@
 
 mod body;
 mod dialogue;
+mod grpc;
 mod http;
 mod page;
 mod plan;

@@ -11,7 +11,7 @@ use crate::canary::action::{Action, DialogueLine, GrpcCall, HttpAction};
 use crate::canary::definition::Step;
 use crate::canary::page::{BrowserAction, BrowserStep};
 use crate::canary::report::{Failure, Verdict};
-use crate::canary::secret::redact_url;
+use crate::canary::secret::{Redactor, redact_url};
 use crate::canary::template::Rendered;
 use crate::runner::attempt::Attempt;
 use crate::runner::exchange;
@@ -100,10 +100,18 @@ impl Attempt {
             }
             Action::Grpc(grpc) => {
                 let url = rendering.url(&grpc.url)?;
-                let GrpcCall::Health { service } = &grpc.call;
-                let service = rendering.plain(service)?;
-                let of = if service.is_empty() { "the whole server" } else { &service };
-                lines.push(format!("ask {} for the health of {of}", redact_url(&url)));
+                lines.push(match &grpc.call {
+                    GrpcCall::Health { service } => {
+                        let service = rendering.plain(service)?;
+                        let of = if service.is_empty() { "the whole server" } else { &service };
+                        format!("ask {} for the health of {of}", redact_url(&url))
+                    }
+                    GrpcCall::Unary { method, message, .. } => {
+                        let mut message = rendering.value(message)?;
+                        Redactor::default().json(&mut message);
+                        format!("call {method} of {} with {message}", redact_url(&url))
+                    }
+                });
             }
             Action::Http(_) | Action::Browser(_) => {}
         }

@@ -1,10 +1,10 @@
-//! Steps that ask one question over one protocol: TLS, DNS, ICMP, gRPC.
+//! Steps that ask one question over one protocol: TLS, DNS, ICMP.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::rendering::Rendering;
-use crate::canary::action::{DnsAction, GrpcAction, GrpcCall, IcmpAction, TlsAction};
+use crate::canary::action::{DnsAction, IcmpAction, TlsAction};
 use crate::canary::definition::Step;
 use crate::canary::observation::{Answer, Observation};
 use crate::canary::report::Failure;
@@ -12,9 +12,8 @@ use crate::canary::template::Text;
 use crate::runner::attempt::Attempt;
 use crate::runner::exchange::{self, Asked};
 use crate::runner::fault;
-use crate::runner::probe::http::HttpRequest;
 use crate::runner::probe::{
-    DnsRequest, IcmpRequest, ProbeError, TlsOptions, TlsRequest, Trail, Verification, grpc,
+    DnsRequest, IcmpRequest, ProbeError, TlsOptions, TlsRequest, Trail, Verification,
 };
 use crate::runner::step::StepRecord;
 use crate::time::Deadline;
@@ -82,37 +81,6 @@ impl Attempt {
         let request = IcmpRequest { host, count: action.count };
         let mut trail = self.trail();
         let answer = self.run.parts.network.icmp(&request, &mut trail, deadline).await;
-        seen(record, asked, trail, answer)
-    }
-
-    pub(super) async fn grpc(
-        &mut self,
-        step: &Step,
-        action: &GrpcAction,
-        record: &mut StepRecord,
-        deadline: Deadline,
-    ) -> Result<Observation, Box<Failure>> {
-        let rendering = &mut Rendering::new(step, &self.scope);
-        let url = rendering.url(&action.url)?;
-        let GrpcCall::Health { service } = &action.call;
-        let service = rendering.plain(service)?;
-        let request = HttpRequest::new("POST", &url);
-        let broken = |rendering: &Rendering<'_>,
-                      error: crate::runner::probe::http::HttpRequestError| {
-            rendering.broken(error.to_string(), action.url.span())
-        };
-        let mut request = request.map_err(|error| broken(rendering, error))?;
-        for (name, text) in &action.metadata {
-            let (value, sensitive) = rendering.header(text)?;
-            let added = request.header(name, &value, sensitive);
-            added.map_err(|error| broken(rendering, error))?;
-        }
-        let host = request.url.host_str().unwrap_or_default().to_owned();
-        self.hold_to_hosts(rendering, &host)?;
-        let asked = asked("gRPC", request.url.to_string());
-        let mut trail = self.trail();
-        let call = (request, service.as_str());
-        let answer = grpc::health(&mut self.session, call, &mut trail, deadline).await;
         seen(record, asked, trail, answer)
     }
 

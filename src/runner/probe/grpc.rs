@@ -1,4 +1,4 @@
-//! Unary gRPC calls: the health check that every server offers alike.
+//! Unary gRPC calls, among them the health check that every server offers alike.
 //!
 //! Spoken over the HTTP probe's own HTTP/2 rather than a gRPC client's channel, which would connect
 //! by itself, unseen by policy and clock.
@@ -16,7 +16,7 @@ use crate::canary::action::{HttpVersion, RedirectPolicy};
 use crate::canary::observation::{Answer, Phase};
 use crate::time::Deadline;
 
-const HEALTH_PATH: &str = "/grpc.health.v1.Health/Check";
+const HEALTH_METHOD: &str = "grpc.health.v1.Health/Check";
 
 /// Source: grpc/health/v1/health.proto.
 #[derive(Clone, PartialEq, Eq, Message)]
@@ -31,49 +31,81 @@ struct HealthCheckResponse {
     status: i32,
 }
 
+/// What a unary call brought.
+#[derive(Debug)]
+pub(crate) struct UnaryAnswer {
+    /// The status code, 0 for OK.
+    pub(crate) status: i32,
+    /// The status message.
+    pub(crate) message: String,
+    /// The message's bytes, where one came.
+    pub(crate) message_bytes: Option<Bytes>,
+}
+
 /// Asks a server how a service is.
 ///
 /// Shape: `request` holds the server's URL and metadata; path, body and version are set here.
 /// Errors: those of an HTTP exchange; `Transfer` when the answer is not gRPC.
 pub(crate) async fn health(
     session: &mut HttpSession,
-    (mut request, service): (HttpRequest, &str),
+    (request, service): (HttpRequest, &str),
     trail: &mut Trail,
     deadline: Deadline,
 ) -> Result<Answer, ProbeError> {
-    request.url.set_path(HEALTH_PATH);
+    let asked = HealthCheckRequest { service: service.to_owned() }.encode_to_vec();
+    let answer = unary(session, (request, HEALTH_METHOD, &asked), trail, deadline).await?;
+    let body = match &answer.message_bytes {
+        Some(message) if answer.status == 0 => {
+            Some(read(message).ok_or_else(|| malformed(&trail.place))?)
+        }
+        _ => None,
+    };
+    Ok(Answer::Grpc { status: answer.status, message: answer.message, body })
+}
+
+/// Makes a unary call: one message there, at most one back.
+///
+/// Shape: `request` holds the server's URL and metadata; path, body and version are set here.
+/// Errors: those of an HTTP exchange; `Transfer` when the answer is not gRPC.
+pub(crate) async fn unary(
+    session: &mut HttpSession,
+    (mut request, method, message): (HttpRequest, &str, &[u8]),
+    trail: &mut Trail,
+    deadline: Deadline,
+) -> Result<UnaryAnswer, ProbeError> {
+    request.url.set_path(method);
     request.version = Some(HttpVersion::Http2);
     request.redirects = RedirectPolicy::Stop;
-    request.body = frame(&HealthCheckRequest { service: service.to_owned() });
+    request.body = frame(message);
     let (head, body) = session.call(&request, trail, deadline).await?;
-    let malformed = || TransferFault::Malformed { protocol: "gRPC", beginning: String::new() };
     // An error may come without a body, its status in the header: "Trailers-Only".
     let status = status(&head.trailers).or_else(|| status(&head.headers));
     let Some((status, message)) = status else {
-        let fault = match head.status.as_u16() {
-            200 => malformed(),
+        return Err(match head.status.as_u16() {
+            200 => malformed(&trail.place),
             other => {
-                TransferFault::Refused { reason: format!("the call with HTTP status {other}") }
+                let reason = format!("the call with HTTP status {other}");
+                let fault = TransferFault::Refused { reason };
+                ProbeError::transfer(Phase::Receive, &trail.place, fault)
             }
-        };
-        return Err(ProbeError::transfer(Phase::Receive, &trail.place, fault));
+        });
     };
-    let body = match unframe(&body) {
-        Some(message) if status == 0 => Some(
-            read(message)
-                .ok_or_else(|| ProbeError::transfer(Phase::Receive, &trail.place, malformed()))?,
-        ),
-        _ => None,
-    };
-    Ok(Answer::Grpc { status, message, body })
+    let message_bytes = unframe(&body).map(Bytes::copy_from_slice);
+    Ok(UnaryAnswer { status, message, message_bytes })
+}
+
+/// The answer is not gRPC, or not the message that was described.
+pub(crate) fn malformed(place: &str) -> ProbeError {
+    let fault = TransferFault::Malformed { protocol: "gRPC", beginning: String::new() };
+    ProbeError::transfer(Phase::Receive, place, fault)
 }
 
 /// Source: gRPC over HTTP2, "Length-Prefixed-Message".
-fn frame(message: &impl Message) -> Bytes {
-    let mut framed = BytesMut::new();
+fn frame(message: &[u8]) -> Bytes {
+    let mut framed = BytesMut::with_capacity(message.len() + 5);
     framed.put_u8(0);
-    framed.put_u32(u32::try_from(message.encoded_len()).unwrap_or(u32::MAX));
-    framed.extend_from_slice(&message.encode_to_vec());
+    framed.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
+    framed.extend_from_slice(message);
     framed.freeze()
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod grpc;
 pub mod http;
 mod icmp;
 mod network;
+pub(crate) mod protobuf;
 mod proxy;
 mod resolve;
 mod tcp;
