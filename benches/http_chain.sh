@@ -3,14 +3,16 @@
 #
 #   benches/http_chain.sh [path of a release build of coalmine]
 #
-# Two pieces of work: a chain of ten requests with assertions in a cold process, and a thousand
-# probes, each with a connection of its own, sixteen at a time. Peers are measured when they are on
-# PATH: hurl for the first, blackbox_exporter (or Debian's prometheus-blackbox-exporter) for the
-# second. The target is the demo shop of the same build.
+# Three pieces of work: a chain of ten requests with assertions in a cold process; ten thousand
+# probes (or COUNT, in thousands), each with a connection of its own, sixteen at a time; and how far a measured
+# latency is from the time that a server really took. Peers are measured when they are on PATH: hurl
+# for the first, blackbox_exporter (or Debian's prometheus-blackbox-exporter) for the others. The
+# target is the demo shop of the same build; for latencies, a server that delays and keeps book.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 coalmine=${1:-target/release/coalmine}
 [ -x "$coalmine" ] || { echo "no $coalmine: cargo build --release first, or name one" >&2; exit 2; }
+count=${COUNT:-10}000
 work=$(mktemp -d)
 demo=
 exporter=
@@ -74,18 +76,20 @@ if command -v hurl > /dev/null; then
   ratio chain hurl
 fi
 
-echo "one probe of a thousand, sixteen at a time"
-measure probes 1000 "$coalmine" run --jobs 16 "$work/probes.yaml"
+echo "one probe of $count, sixteen at a time"
+repeat=$((count / 1000))
+if [ "$repeat" -gt 1 ]; then repeated=(--repeat "$repeat"); else repeated=(); fi
+measure probes "$count" "$coalmine" run --jobs 16 "${repeated[@]}" "$work/probes.yaml"
 blackbox=$(command -v blackbox_exporter || command -v prometheus-blackbox-exporter || true)
 if [ -n "$blackbox" ]; then
   printf 'modules: { http_2xx: { prober: http, http: { preferred_ip_protocol: ip4 } } }\n' \
     > "$work/blackbox.yml"
   "$blackbox" --config.file="$work/blackbox.yml" --web.listen-address=127.0.0.1:19115 \
     2> "$work/blackbox.log" & exporter=$!
-  python3 - "$exporter" "$url" "$work/blackbox.json" <<'PYTHON'
+  python3 - "$exporter" "$url" "$work/blackbox.json" "$count" <<'PYTHON'
 import json, os, sys, time, urllib.request
 from concurrent.futures import ThreadPoolExecutor
-pid, url, out = sys.argv[1:]
+pid, url, out, count = *sys.argv[1:4], int(sys.argv[4])
 probe = f"http://127.0.0.1:19115/probe?module=http_2xx&target={url}/api/health"
 def cpu():
     fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
@@ -95,10 +99,63 @@ for _ in range(100):
     except OSError: time.sleep(0.05)
 before = cpu()
 with ThreadPoolExecutor(16) as pool:
-    list(pool.map(lambda _: urllib.request.urlopen(probe).read(), range(1000)))
-seen = {"cpu": (cpu() - before) / 1000}
+    list(pool.map(lambda _: urllib.request.urlopen(probe).read(), range(count)))
+seen = {"cpu": (cpu() - before) / count}
 json.dump(seen, open(out, "w"))
 print("%-22s %9s         %9.3f ms CPU" % ("blackbox_exporter", "", seen["cpu"]))
 PYTHON
   ratio probes blackbox
 fi
+
+echo "measured latency against what a server took, 200 requests of 20 ms"
+cat > "$work/delay.py" <<'PYTHON'
+import http.server, json, sys, time
+book = {}
+class Delay(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        if self.path == "/book":
+            body = json.dumps(book).encode()
+        else:
+            begun = time.monotonic()
+            time.sleep(0.02)
+            body = b"ok"
+            book[self.path] = (time.monotonic() - begun) * 1000
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Delay)
+print(server.server_port, flush=True)
+server.serve_forever()
+PYTHON
+python3 "$work/delay.py" > "$work/port" & delay=$!
+trap 'kill $delay; [ -z "$demo" ] || kill "$demo"; [ -z "$exporter" ] || kill "$exporter"; rm -rf "$work"' EXIT
+for _ in $(seq 100); do [ -s "$work/port" ] && break; sleep 0.05; done
+delayed=http://127.0.0.1:$(cat "$work/port")
+{
+  printf 'canary: latency\nmatrix: { n: [%s] }\n' "$(seq -s, 200)"
+  printf 'steps: [{ step: probe, http: "%s/ours/{{ n }}" }]\n' "$delayed"
+} > "$work/latency.yaml"
+"$coalmine" run --jobs 1 --report json="$work/latency.jsonl" "$work/latency.yaml" > /dev/null 2>&1
+python3 - "$work/latency.jsonl" "$delayed" "${blackbox:+yes}" <<'PYTHON'
+import json, re, statistics, sys, urllib.request
+report, delayed, has_blackbox = sys.argv[1:]
+measured = {}
+for line in map(json.loads, open(report)):
+    if line["type"] == "run":
+        exchange = line["attempts"][0]["steps"][0]["exchanges"][0]
+        measured[exchange["url"].removeprefix(delayed)] = exchange["timings"]["wait_ms"]
+if has_blackbox:
+    phase = re.compile(r'probe_http_duration_seconds\{phase="processing"\} (\S+)')
+    for n in range(200):
+        probe = f"http://127.0.0.1:19115/probe?module=http_2xx&target={delayed}/theirs/{n}"
+        text = urllib.request.urlopen(probe).read().decode()
+        measured[f"/theirs/{n}"] = float(phase.search(text).group(1)) * 1000
+book = json.load(urllib.request.urlopen(f"{delayed}/book"))
+for name in ["ours"] + ["theirs"] * bool(has_blackbox):
+    errors = sorted(abs(measured[p] - book[p]) for p in book if p.startswith(f"/{name}/"))
+    p50, p99 = statistics.median(errors), errors[int(len(errors) * 0.99)]
+    print("%-22s %9.3f ms p50  %9.3f ms p99 error" % (name, p50, p99))
+PYTHON

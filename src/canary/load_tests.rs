@@ -96,13 +96,15 @@ fn every_fault_of_a_file_is_told_at_once_in_the_order_of_the_file() {
                 - step: a\n  http: { get: 'ftp://x/', methd: GET }\n  expect: { satus: 200 }\n\
                 - step: a\n  http: 'http://h/{{ tokn }}'\n";
     let expected = "\
-canary.yaml:1:9: canary-name: `My Shop` cannot be the name of a canary (a name is 1 to 255 \
-lower-case letters, digits, `-` and `_`)
-canary.yaml:2:1: unknown-key: `tiemout` is not a key of a canary
+canary.yaml:1:9: canary-name: `My Shop` cannot be the name of a canary (`my-shop` would do; a name \
+is 1 to 255 lower-case letters, digits, `-` and `_`)
+canary.yaml:2:1: unknown-key: `tiemout` is not a key of a canary (did you mean `timeout`?)
 canary.yaml:6:16: url: `ftp://x/` is no URL: the scheme `ftp` is not one of: http, https (write \
 http://host:port/path)
-canary.yaml:6:28: unknown-key: `methd` is not a key of an HTTP request
-canary.yaml:7:13: unknown-key: `satus` is not a key of an expectation
+canary.yaml:6:28: unknown-key: `methd` is not a key of an HTTP request (did you mean \
+`method`?)
+canary.yaml:7:13: unknown-key: `satus` is not a key of an expectation (did you mean \
+`status`?)
 canary.yaml:9:22: undefined-variable: variable `tokn` is not defined (define it under `vars`, or \
 capture it in an earlier step)
 ";
@@ -116,7 +118,8 @@ fn faults_of_used_files_name_their_file() {
     let found = listing(&load_with(text, &folder).unwrap_err());
     assert_eq!(
         found,
-        "shared/login.yaml:3:13: undefined-variable: variable `bse` is not defined\n"
+        "shared/login.yaml:3:13: undefined-variable: variable `bse` is not defined (did you mean \
+         `base`?)\n"
     );
 }
 

@@ -6,8 +6,9 @@ use super::ExitStatus;
 use super::context::Context;
 use super::fatal::Fatal;
 use crate::canary::schema::{SchemaKind, schema};
+use crate::runner::script::TYPE_DEFINITIONS;
 
-/// Print the JSON Schema of canary files, for editors
+/// Print the schema of canary files, for editors
 ///
 /// An editor that knows it completes keys and marks faults while one types. It is made from the
 /// same tables that `coalmine check` reads with.
@@ -26,6 +27,7 @@ pub(super) struct SchemaCommand {
 const EXAMPLES: &str = "\
 Examples:
   coalmine schema --output canary.schema.json
+  coalmine schema luau --output coalmine.d.luau
 
 Then, in the first line of a canary file:
   # yaml-language-server: $schema=../canary.schema.json";
@@ -36,14 +38,16 @@ enum Kind {
     Canary,
     /// A file of steps and variables that canaries `use`.
     Shared,
+    /// The types of everything that scripts can call, as Luau's language server reads them.
+    Luau,
 }
 
 pub(super) fn execute(context: &Context, command: &SchemaCommand) -> Result<ExitStatus, Fatal> {
-    let kind = match command.kind {
-        Kind::Canary => SchemaKind::Canary,
-        Kind::Shared => SchemaKind::Fragment,
+    let text = match command.kind {
+        Kind::Canary => format!("{:#}\n", schema(SchemaKind::Canary)),
+        Kind::Shared => format!("{:#}\n", schema(SchemaKind::Fragment)),
+        Kind::Luau => TYPE_DEFINITIONS.to_owned(),
     };
-    let text = format!("{:#}\n", schema(kind));
     match &command.output {
         None => context.screen.write(&text),
         Some(path) => std::fs::write(path, text).map_err(|error| {

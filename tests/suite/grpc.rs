@@ -150,7 +150,7 @@ async fn a_unary_call_is_made_by_what_the_server_says_of_itself() {
     let exchanges = &ran.report.attempts[0].steps[0].exchanges;
     let asked: Vec<&str> = exchanges.iter().map(|exchange| exchange.url.as_str()).collect();
     let url = format!("http://{}/", target.address);
-    let expected = [format!("{url} server reflection"), format!("{url} shop.v1.Catalogue/Find")];
+    let expected = [format!("{url}grpc.reflection"), format!("{url}shop.v1.Catalogue/Find")];
     assert_eq!(asked, expected);
 
     let ran = call(&target, here, "call: shop.v1.Catalogue/Find, message: { query: x } }").await;

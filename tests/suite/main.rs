@@ -22,6 +22,8 @@ mod hostile_files;
 #[cfg(test)]
 mod hostile_http;
 #[cfg(test)]
+mod hostile_probes;
+#[cfg(test)]
 mod http_probe;
 #[cfg(test)]
 mod import;

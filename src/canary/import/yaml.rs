@@ -140,7 +140,7 @@ mod tests {
         });
         let expected = format!(
             "  http:\n    post: \"{{{{ base }}}}/x\"\n    headers: {{ accept: a/b }}\n    json:\n      \
-             text: {}\n      list:\n        - {{ a: 1, b: \"no\" }}\n",
+             text: {}\n      list: [{{ a: 1, b: \"no\" }}]\n",
             "y".repeat(90)
         );
         assert_eq!(entry("http", &value, 2), expected);

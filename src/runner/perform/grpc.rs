@@ -96,7 +96,7 @@ impl Attempt {
         method: &str,
         (record, deadline): (&mut StepRecord, Deadline),
     ) -> Result<Result<MethodDescriptor, DescribeError>, Box<Failure>> {
-        let asked = asked_for(request, "server reflection");
+        let asked = asked_for(request, "grpc.reflection");
         let mut trail = self.trail();
         let described =
             Descriptors::of_server(&mut self.session, (request, method), &mut trail, deadline)
@@ -117,7 +117,9 @@ impl Attempt {
 }
 
 fn asked_for(request: &HttpRequest, what: &str) -> Asked {
-    asked("gRPC", format!("{} {what}", request.url))
+    let mut url = request.url.clone();
+    url.set_path(what);
+    asked("gRPC", url.into())
 }
 
 fn request(

@@ -14,7 +14,16 @@ use crate::canary::report::FileLocation;
 use crate::canary::script;
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options"];
-const PROBES: &[&str] = &["tcp", "tls", "dns", "icmp", "websocket", "grpc"];
+/// By their keys in files; `ws` is short for `websocket`.
+const PROBES: &[(&str, &str)] = &[
+    ("tcp", "tcp"),
+    ("tls", "tls"),
+    ("dns", "dns"),
+    ("icmp", "icmp"),
+    ("websocket", "websocket"),
+    ("ws", "websocket"),
+    ("grpc", "grpc"),
+];
 
 pub(super) fn install(lua: &Lua, host: &Host) -> mlua::Result<()> {
     let http = lua.create_table()?;
@@ -34,8 +43,8 @@ pub(super) fn install(lua: &Lua, host: &Host) -> mlua::Result<()> {
     }
     http.set("request", probe(lua, host, "http")?)?;
     lua.globals().set("http", http)?;
-    for name in PROBES {
-        lua.globals().set(*name, probe(lua, host, name)?)?;
+    for (name, key) in PROBES {
+        lua.globals().set(*name, probe(lua, host, key)?)?;
     }
     Ok(())
 }
