@@ -7,6 +7,7 @@ use super::browser::BrowserSession;
 use super::fault;
 use super::probe::http::HttpSession;
 use super::request::RunRequest;
+use super::reuse::ReuseSlot;
 use super::run::RunContext;
 use super::scope::{Outside, Scope};
 use crate::canary::definition::{CanaryBody, Step, StepRole};
@@ -31,6 +32,8 @@ pub(super) struct Attempt {
     pub(super) page: Option<Box<BrowserSession>>,
     pub(super) emitted: Emitted,
     pub(super) retried_step: bool,
+    /// What earlier runs captured and this one took over.
+    pub(super) reused: Vec<ReuseSlot>,
 }
 
 /// What the steps of an attempt leave beside their reports.
@@ -107,7 +110,8 @@ impl Attempt {
         let session = HttpSession::new(Arc::clone(&parts.network), canary.connections);
         let emitted = Emitted::default();
         let run = Arc::clone(run);
-        Ok(Self { run, number, scope, session, page: None, emitted, retried_step: false })
+        let (page, reused) = (None, Vec::new());
+        Ok(Self { run, number, scope, session, page, emitted, retried_step: false, reused })
     }
 
     async fn finish(mut self) -> AttemptEnd {
@@ -168,6 +172,10 @@ impl Attempt {
             (RunOutcome::Passed, Some(failure)) => outcome_of(failure),
             (outcome, _) => outcome,
         };
+        if outcome != RunOutcome::Passed {
+            // What was taken over may be why: the next one gets its own.
+            self.reused.drain(..).for_each(|slot| slot.forget());
+        }
         AttemptEnd {
             report: blank(outcome, steps, failure),
             emitted: std::mem::take(&mut self.emitted),

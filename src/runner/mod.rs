@@ -28,6 +28,7 @@ pub mod policy;
 pub mod probe;
 mod redaction;
 mod request;
+mod reuse;
 mod run;
 mod scope;
 pub mod script;

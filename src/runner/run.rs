@@ -10,6 +10,7 @@ use super::events::{EventLog, observed};
 use super::probe::Network;
 use super::redaction::Redaction;
 use super::request::RunRequest;
+use super::reuse::ReuseCache;
 use super::secrets::RunSecrets;
 use super::settings::RunnerSettings;
 use crate::canary::definition::{Canary, CanaryBody, RetryPolicy};
@@ -31,6 +32,7 @@ pub(super) struct RunnerParts {
     pub(super) network: Arc<Network>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tokens: TokenCache,
+    pub(super) reused: ReuseCache,
     /// For browser steps; a runner without them runs all others.
     pub(super) browsers: OnceLock<BrowserPool>,
 }
@@ -58,6 +60,7 @@ impl Runner {
                 network,
                 clock,
                 tokens: TokenCache::default(),
+                reused: ReuseCache::default(),
                 browsers: OnceLock::new(),
             }),
         }

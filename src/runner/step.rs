@@ -108,11 +108,24 @@ impl Attempt {
         }
     }
 
-    /// Acts, captures, judges, emits.
+    async fn try_once(
+        &mut self,
+        step: &Step,
+        record: &mut StepRecord,
+        deadline: Deadline,
+    ) -> Result<(), Box<Failure>> {
+        match step.reuse {
+            None => self.act(step, record, deadline).await?,
+            Some(lifetime) => Box::pin(self.act_once(step, lifetime, (record, deadline))).await?,
+        }
+        self.emit(step, &step.emit)
+    }
+
+    /// Acts, captures, judges.
     ///
     /// Captures come before the verdict, so that teardown steps have them after a failure too; but
     /// when both fail, the assertion is what a person needs to know.
-    async fn try_once(
+    pub(super) async fn act(
         &mut self,
         step: &Step,
         record: &mut StepRecord,
@@ -125,7 +138,7 @@ impl Attempt {
                 return Err(failure);
             }
         }
-        self.emit(step, &step.emit)
+        Ok(())
     }
 
     fn look_into(&mut self, step: &Step, seen: &Observation) -> Result<(), Box<Failure>> {

@@ -8,7 +8,7 @@ use coalmine::canary::definition::Combination;
 use coalmine::canary::report::{ArtifactKind, RunOutcome, Verdict};
 use coalmine::runner::policy::{NetworkPolicy, Trust};
 use coalmine::runner::probe::NetworkSettings;
-use coalmine::runner::{RunRequest, RunnerSettings};
+use coalmine::runner::{RunRequest, Runner, RunnerSettings};
 use coalmine::task::TaskGroup;
 use coalmine::telemetry::MetricValue;
 use coalmine::time::{Clock, SystemClock};
@@ -446,4 +446,43 @@ async fn no_secret_leaves_a_run_by_its_report_or_its_events() {
     for leaked in encodings {
         assert!(!text.contains(&leaked), "{leaked} leaked in:\n{text}");
     }
+}
+
+#[tokio::test]
+async fn runs_share_a_login_until_one_of_them_fails() {
+    let logins = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&logins);
+    let target = Target::http(move |head| {
+        let json = "content-type: application/json\r\n";
+        if head.starts_with("POST /login ") {
+            let number = counted.fetch_add(1, Ordering::SeqCst) + 1;
+            let token = format!("{{\"token\": \"token-{number}\"}}");
+            return answer("200 OK", json, token.as_bytes());
+        }
+        let status = if head.starts_with("GET /expired ") { "401 No" } else { "200 OK" };
+        answer(status, "", head.as_bytes())
+    })
+    .await;
+    let yaml = |path: &str, user: &str| {
+        format!(
+            "canary: shop\nsteps:\n- step: log in\n  http: {{ post: '{0}', form: {{ user: {user} }} }}\n  \
+             capture: {{ token: {{ json: $.token, secret: true }} }}\n  reuse: 10m\n- step: ask\n  \
+             http: {{ get: '{1}', auth: {{ bearer: '{{{{ token }}}}' }} }}\n",
+            target.url("/login"),
+            target.url(path),
+        )
+    };
+    let runner = Runner::new(RunnerSettings::default(), Arc::new(SystemClock));
+    let run = async |path: &str, user: &str| {
+        let request = RunRequest::expand(&canary(&yaml(path, user))).remove(0);
+        runner.run(request, &mut |_| {}).await.outcome
+    };
+    let both = tokio::join!(run("/a", "ann"), run("/b", "ann"));
+    assert_eq!(both, (RunOutcome::Passed, RunOutcome::Passed));
+    assert_eq!(logins.load(Ordering::SeqCst), 1);
+    assert_eq!(run("/a", "bob").await, RunOutcome::Passed);
+    assert_eq!(logins.load(Ordering::SeqCst), 2, "another user signs in for himself");
+    assert_eq!(run("/expired", "ann").await, RunOutcome::Failed);
+    assert_eq!(run("/a", "ann").await, RunOutcome::Passed);
+    assert_eq!(logins.load(Ordering::SeqCst), 3, "what failed with the login forgot it");
 }

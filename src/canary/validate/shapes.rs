@@ -186,6 +186,11 @@ pub(super) static STEP_SHAPE: Shape = Shape {
             "whether the step alone is tried again",
         ),
         Key::optional("always", Boolean, "runs although an earlier step failed"),
+        Key::optional(
+            "reuse",
+            Duration,
+            "for how long other runs take over its captures: one login for all of them",
+        ),
     ],
     one_of: ACTIONS,
 };

@@ -6,14 +6,15 @@ use super::fields::Fields;
 use super::names::Names;
 use super::reader::Reader;
 use super::{browser, capture, expect, http, probe, root, shapes};
-use crate::canary::action::Action;
-use crate::canary::definition::{Emit, EmitMetric, Step, StepRole};
+use crate::canary::action::{Action, Protocol};
+use crate::canary::definition::{Capture, Emit, EmitMetric, Step, StepRole};
 use crate::canary::document::{Entry, Node};
 use crate::canary::page::{BrowserAction, BrowserStep};
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::telemetry::StandardUnit;
 
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
+const REUSE_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// BOUND: of a step's name; it is a metric's dimension.
 const NAME_CHARS_MAX: usize = 255;
@@ -46,18 +47,35 @@ pub(super) fn step(node: &Node, role: StepRole, reader: &mut Reader<'_>) -> Opti
     let timeout = fields.node("timeout").and_then(|node| reader.timeout(node, TIMEOUT_MAX));
     let retry = fields.node("retry").and_then(|node| root::retry(node, reader));
     let always = fields.node("always").and_then(|node| reader.boolean(node));
+    let reuse = fields.entry("reuse").and_then(|entry| reuse(entry, kind, &captures, reader));
     Some(Step {
         name: name?,
         source: reader.file.clone(),
         span: shown,
         timeout,
         retry: retry.unwrap_or_default(),
+        reuse,
         role: if always == Some(true) { StepRole::Teardown } else { role },
         action: action?,
         expect: assertions,
         capture: captures,
         emit: emit.unwrap_or_default(),
     })
+}
+
+/// Only what a request captures can be taken over: a page or a connection cannot.
+fn reuse(
+    entry: &Entry,
+    kind: Option<Protocol>,
+    captures: &[Capture],
+    reader: &mut Reader<'_>,
+) -> Option<Duration> {
+    if kind.is_some_and(|kind| kind != Protocol::Http) || captures.is_empty() {
+        let message = "only the captures of an HTTP step can be reused";
+        reader.error("conflicting-keys", message, entry.key_span);
+        return None;
+    }
+    reader.timeout(&entry.value, REUSE_MAX)
 }
 
 fn first_line(span: Span, reader: &Reader<'_>) -> Span {

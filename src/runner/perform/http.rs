@@ -113,6 +113,34 @@ impl Attempt {
         Ok(Prepared { request, sign_in })
     }
 
+    /// What tells this request from others, secrets included; nothing for one that signs in by a
+    /// dialogue, whose credentials do not stand in it.
+    pub(in crate::runner) async fn fingerprint(
+        &self,
+        step: &Step,
+        action: &HttpAction,
+    ) -> Result<Option<[u8; 32]>, Box<Failure>> {
+        let Prepared { request, sign_in } = self.prepare(step, action).await?;
+        if !matches!(sign_in, SignIn::Done) {
+            return Ok(None);
+        }
+        let mut hash = blake3::Hasher::new();
+        let mut part = |bytes: &[u8]| {
+            hash.update(&(bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        };
+        part(step.source.name().as_bytes());
+        part(step.name.as_bytes());
+        part(request.method.as_str().as_bytes());
+        part(request.url.as_str().as_bytes());
+        for (name, value) in &request.headers {
+            part(name.as_str().as_bytes());
+            part(value.as_bytes());
+        }
+        part(&request.body);
+        Ok(Some(*hash.finalize().as_bytes()))
+    }
+
     fn file_source(&self) -> FileSource<'_> {
         FileSource {
             folder: &self.run.canary.folder,

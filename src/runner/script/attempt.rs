@@ -156,6 +156,7 @@ fn blank_step(host: &Host, name: &str, options: &StepOptions, line: Option<usize
         source,
         timeout: options.timeout,
         retry: RetryPolicy::default(),
+        reuse: None,
         role,
         // Each call brings its own.
         action: Action::Browser(Vec::new()),
