@@ -188,7 +188,7 @@ pub struct Step {
     pub timeout: Option<Duration>,
     /// Whether and when the step alone is tried again; each try does the action anew.
     pub retry: RetryPolicy,
-    /// For how long other runs take over what it captured instead of doing it again: a shared login.
+    /// For how long other runs take over what it captured instead of doing it again.
     pub reuse: Option<Duration>,
     /// When it runs although an earlier step failed.
     pub role: StepRole,

@@ -3,26 +3,33 @@
 use crate::golden;
 use crate::program::{Finished, Server, coalmine};
 
-fn source(kind: &str) -> String {
-    let ending = if kind == "openapi" { "openapi" } else { kind };
-    format!("{}/tests/ui/import/shop.{ending}", env!("CARGO_MANIFEST_DIR"))
+/// Kind, source, what becomes of it, and where the shop has what the source asks for.
+const IMPORTS: &[(&str, &str, &str, &str)] = &[
+    ("har", "tests/ui/import/shop.har", "tests/ui/import/har.txt", ""),
+    ("curl", "tests/ui/import/shop.curl", "tests/ui/import/curl.txt", ""),
+    ("openapi", "tests/ui/import/shop.openapi", "tests/ui/import/openapi.txt", "/api"),
+    ("postman", "tests/ui/import/shop.postman", "tests/ui/import/postman.txt", ""),
+];
+
+fn path(of_project: &str) -> String {
+    format!("{}/{of_project}", env!("CARGO_MANIFEST_DIR"))
 }
 
 #[test]
 fn each_import_reads_as_a_person_would_have_written_it_and_passes_when_run() {
     let folder = tempfile::tempdir().unwrap();
     let shop = Server::start(coalmine(folder.path(), &["demo", "--listen", "0"]));
-    for (kind, base) in [("har", ""), ("curl", ""), ("openapi", "/api"), ("postman", "")] {
-        let arguments = ["import", kind, &source(kind), "--name", kind, "--verify"];
+    for (kind, source, golden, base) in IMPORTS {
+        let arguments = ["import", kind, &path(source), "--name", kind, "--verify"];
         let imported = coalmine(folder.path(), &arguments)
             .env("BASE_URL", format!("{}{base}", shop.ready_text("url")))
             .envs([("PASSWORD", "lamplight"), ("SHOP_PASSWORD", "lamplight")])
             .output();
         let imported = Finished::from(imported.unwrap());
         assert_eq!(imported.code, 0, "{kind}: {}{}", imported.out, imported.err);
-        let path = folder.path().join(format!("canaries/{kind}.yaml"));
-        let written = std::fs::read_to_string(path).unwrap();
-        golden::check(&format!("tests/ui/import/{kind}.txt"), &written);
+        let file = folder.path().join(format!("canaries/{kind}.yaml"));
+        let written = std::fs::read_to_string(file).unwrap();
+        golden::check(golden, &written);
         assert!(!written.contains("lamplight"), "{written}");
     }
     let checked = coalmine(folder.path(), &["check", "--deny-warnings"]).output().unwrap();
@@ -36,15 +43,15 @@ fn an_import_overwrites_nothing_and_says_what_it_cannot_read() {
     let import = |arguments: &[&str]| -> Finished {
         coalmine(folder.path(), &[&["import"], arguments].concat()).output().unwrap().into()
     };
-    let written = import(&["har", &source("har")]);
+    let written = import(&["har", &path("tests/ui/import/shop.har")]);
     assert_eq!(written.out, "canaries/shop-test.yaml\n", "{}", written.err);
     assert!(written.err.contains("give it its secrets: PASSWORD"), "{}", written.err);
-    let again = import(&["har", &source("har")]);
+    let again = import(&["har", &path("tests/ui/import/shop.har")]);
     assert_eq!(again.code, 2);
     assert!(again.err.contains("exists and is left alone"), "{}", again.err);
-    let shown = import(&["har", &source("har"), "--output", "-"]);
+    let shown = import(&["har", &path("tests/ui/import/shop.har"), "--output", "-"]);
     assert!(shown.out.starts_with("# From an HTTP archive: 6 of 10 requests."), "{}", shown.out);
-    let wrong = import(&["har", &source("curl")]);
+    let wrong = import(&["har", &path("tests/ui/import/shop.curl")]);
     assert_eq!(wrong.code, 2);
     assert!(wrong.err.contains("this is no HAR file: expected value at line 1"), "{}", wrong.err);
 }

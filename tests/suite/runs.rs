@@ -465,7 +465,8 @@ async fn runs_share_a_login_until_one_of_them_fails() {
     .await;
     let yaml = |path: &str, user: &str| {
         format!(
-            "canary: shop\nsteps:\n- step: log in\n  http: {{ post: '{0}', form: {{ user: {user} }} }}\n  \
+            "canary: shop\nsteps:\n- step: log in\n  \
+             http: {{ post: '{0}', form: {{ user: {user} }} }}\n  \
              capture: {{ token: {{ json: $.token, secret: true }} }}\n  reuse: 10m\n- step: ask\n  \
              http: {{ get: '{1}', auth: {{ bearer: '{{{{ token }}}}' }} }}\n",
             target.url("/login"),

@@ -426,7 +426,9 @@ mod tests {
     fn described(paths: Value) -> Result<Draft, ImportError> {
         let root = json!({
             "openapi": "3.0.3", "info": { "title": "Shop API" },
-            "servers": [{ "url": "https://{h}/v1/", "variables": { "h": { "default": "x.test" } } }],
+            "servers": [{
+                "url": "https://{h}/v1/", "variables": { "h": { "default": "x.test" } },
+            }],
             "components": { "securitySchemes": {
                 "apiKey": { "type": "apiKey", "in": "header", "name": "x-key" },
                 "user": { "type": "http", "scheme": "bearer" },

@@ -2,8 +2,8 @@
 
 /// The commands of a text, each as its words.
 ///
-/// Shape: quotes, backslashes, continued lines and `$'..'` are understood; commands end with a line,
-/// `;` or `&&`. Errors: what a shell would do and this does not, by its first character.
+/// Shape: quotes, backslashes, continued lines and `$'..'` are understood; commands end with a
+/// line, `;` or `&&`. Errors: what a shell would do and this does not, by its first character.
 pub(super) fn commands(text: &str) -> Result<Vec<Vec<String>>, String> {
     let mut reader =
         Reader { rest: text.chars().peekable(), commands: Vec::new(), words: Vec::new() };

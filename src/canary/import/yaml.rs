@@ -139,8 +139,8 @@ mod tests {
             "json": {"text": "y".repeat(90), "list": [{"a": 1, "b": "no"}]},
         });
         let expected = format!(
-            "  http:\n    post: \"{{{{ base }}}}/x\"\n    headers: {{ accept: a/b }}\n    json:\n      \
-             text: {}\n      list: [{{ a: 1, b: \"no\" }}]\n",
+            "  http:\n    post: \"{{{{ base }}}}/x\"\n    headers: {{ accept: a/b }}\n    json:\n\
+             \x20     text: {}\n      list: [{{ a: 1, b: \"no\" }}]\n",
             "y".repeat(90)
         );
         assert_eq!(entry("http", &value, 2), expected);
