@@ -61,6 +61,17 @@ pub struct ApiState {
     pub settings: Arc<ApiSettings>,
 }
 
+/// What is answered here: each service by its title, with the names of its operations.
+pub fn operations() -> Vec<(&'static str, Vec<&'static str>)> {
+    let names = |service: &service::Service| {
+        let mut names =
+            service.operations.iter().map(|operation| operation.name).collect::<Vec<_>>();
+        names.sort_unstable();
+        (service.title, names)
+    };
+    services().iter().map(names).collect()
+}
+
 /// Every service that is answered here.
 fn services() -> Vec<service::Service> {
     vec![

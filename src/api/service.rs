@@ -99,6 +99,10 @@ impl<T: Serialize + Send> Output for T {
     }
 }
 
+/// An output without members. The Query protocol tells it from no output at all, `()`.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Empty {}
+
 /// An output that is no structure: bytes of another content type, whole or as they are made.
 #[derive(Debug)]
 pub(super) struct RawOutput {

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::alarms::AlarmHandle;
+use super::hosted::HostedCanaries;
 use super::logs::LogRules;
 use super::schedule::{CanaryList, ScheduleCommand};
 use crate::canary::definition::Canary;
@@ -15,6 +16,7 @@ pub struct MonitorHandle {
     pub(super) scope: Scope,
     pub(super) alarms: AlarmHandle,
     pub(super) logs: LogRules,
+    pub(super) hosted: HostedCanaries,
     pub(super) list: CanaryList,
     pub(super) schedule: mpsc::Sender<ScheduleCommand>,
 }
@@ -33,6 +35,11 @@ impl MonitorHandle {
     /// What follows from log events; whoever appends some has it absorb them first.
     pub const fn logs(&self) -> &LogRules {
         &self.logs
+    }
+
+    /// The canaries that clients made.
+    pub const fn hosted(&self) -> &HostedCanaries {
+        &self.hosted
     }
 
     /// The canaries of the folder that can be run, by name.

@@ -10,6 +10,10 @@ pub const ALARM_STATE: &str = "alarm-state";
 pub const ALARM_HISTORY: &str = "alarm-history";
 /// A [`CanaryRow`](super::CanaryRow), by name.
 pub const CANARY: &str = "canary";
+/// A [`HostedCanaryRow`](super::HostedCanaryRow), by name.
+pub const HOSTED_CANARY: &str = "hosted-canary";
+/// Rows of [`CanaryDryRunRow`](super::CanaryDryRunRow), by the canary's name.
+pub const CANARY_DRY_RUN: &str = "canary-dry-run";
 /// The slot of a canary that was run last, by the canary's name.
 pub const CANARY_SLOT: &str = "canary-slot";
 /// Rows of [`CanaryRunRow`](super::CanaryRunRow), by the canary's name.

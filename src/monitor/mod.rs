@@ -9,12 +9,14 @@
 //! record     what a run left              -> store, then alarms
 //! alarms     which state its data means   -> history and outbox, in one append
 //! logs       what log events are worth     -> metrics, in the same append
+//! hosted     canaries that clients made    -> runner, then record
 //! deliver    what the outbox holds        -> notify, until it is taken or given up
 //! ```
 
 mod alarms;
 mod deliver;
 mod handle;
+mod hosted;
 pub mod kind;
 pub mod library;
 mod logs;
@@ -32,6 +34,10 @@ pub use alarms::{
 };
 pub use deliver::OutboxRow;
 pub use handle::MonitorHandle;
+pub use hosted::{
+    Bundle, BundleFault, CanaryConfig, CanaryDryRunRow, CanaryRetry, CanaryRunConfig, CanaryTiming,
+    DryRunOrder, DryRunRow, HostedCanaries, HostedCanaryRow, HostedFault, HostedState,
+};
 pub use logs::{
     Absorbed, AccountPolicyRow, DataProtectionRow, DestinationRow, Distribution, GroupSelection,
     LogDeliveryRow, LogMask, LogRules, MetricFilterRow, OUTGOING_BUCKET, SubscriptionRow, Tail,

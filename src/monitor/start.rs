@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::alarms::{AlarmHandle, AlarmParts};
 use super::deliver::{Deliverer, NEW_ROWS_MAX};
 use super::handle::MonitorHandle;
+use super::hosted::{HostedCanaries, HostedParts};
 use super::kind;
 use super::logs::{LogDeliverer, LogRules};
 use super::memory::RunMemory;
@@ -108,6 +109,14 @@ impl Monitor {
             tasks: deliveries.clone(),
         };
         deliveries.spawn("deliver", |stop| deliverer.run(left, new_rows, stop));
+        let hosted_parts = HostedParts {
+            store: recorder.store.clone(),
+            runner: runner.clone(),
+            recorder: recorder.clone(),
+            clock: Arc::clone(&clock),
+            tasks: runs.clone(),
+        };
+        let hosted = HostedCanaries::start(hosted_parts, settings.run_slots).await?;
         let list = CanaryList::default();
         let scheduler = Scheduler::new(SchedulerParts {
             settings: Arc::clone(&settings),
@@ -128,7 +137,7 @@ impl Monitor {
             scheduling.spawn("watch canaries", |stop| watch_folder(watch, every, tell, stop));
         }
         let scope = settings.scope.clone();
-        let handle = MonitorHandle { scope, alarms, logs, list, schedule };
+        let handle = MonitorHandle { scope, alarms, logs, hosted, list, schedule };
         let grace = settings.grace;
         Ok(Self { handle, grace, scheduling, runs, alarms: alarm_tasks, deliveries })
     }

@@ -57,6 +57,16 @@ async fn boto3_subscribes_to_tails_masks_and_exports_logs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn boto3_keeps_dashboards_and_has_widgets_drawn() {
+    passes("test_dashboards").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_leads_canaries_through_their_life() {
+    passes("test_canary_lifecycle").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn boto3_puts_events_and_looks_up_what_was_called() {
     passes("test_events").await;
 }

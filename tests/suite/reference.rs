@@ -1,4 +1,4 @@
-//! The reference of canary files in docs/, made from the schema, so that it cannot lie.
+//! The references in docs/, made from the schema and from the tables, so that they cannot lie.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -30,6 +30,22 @@ fn the_reference_is_what_the_schema_says() {
     }
     section(&mut text, "A shared file", &schema(SchemaKind::Fragment));
     golden::check("docs/canary-files.md", &text);
+}
+
+/// Source of what README says about AWS clients.
+#[test]
+fn the_list_of_operations_is_what_is_answered() {
+    let mut text =
+        "# AWS operations\n\nWhat `coalmine serve` answers to AWS clients, made from the \
+        table that requests are\nanswered by. Any other operation is refused, naming it.\n"
+            .to_owned();
+    for (service, operations) in coalmine::api::operations() {
+        writeln!(text, "\n## {service}\n").unwrap();
+        for operation in operations {
+            writeln!(text, "- {operation}").unwrap();
+        }
+    }
+    golden::check("docs/aws-operations.md", &text);
 }
 
 fn section(text: &mut String, title: &str, definition: &Value) {

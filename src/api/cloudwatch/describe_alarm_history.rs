@@ -2,7 +2,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::alarms::alarms;
 use super::fault::INVALID_NEXT_TOKEN;
 use crate::alarm::{AlarmType, HistoryItem, HistoryItemType};
 use crate::api::call::{Answer, Call};
@@ -62,7 +61,6 @@ struct Item {
 type Line = ((SortKey, Arc<str>), HistoryItem);
 
 /// Source: CloudWatch API Reference, DescribeAlarmHistory: without types only metric alarms.
-/// Differs: without a name, alarms that were deleted are left out.
 pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
     Constraints::new().range("maxRecords", input.max_records, 1, 100).done(VALIDATION)?;
     let limit = input.max_records.and_then(|most| usize::try_from(most).ok()).unwrap_or(PAGE);
@@ -74,8 +72,9 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
     let names = match &input.alarm_name {
         Some(name) => vec![Arc::clone(name)],
         None => {
-            let all = alarms(&call).all(call.scope());
-            all.iter().map(|snapshot| Arc::clone(snapshot.alarm().name())).collect()
+            let resources = call.state().store.resources();
+            let names = resources.row_names(call.scope(), kind::ALARM_HISTORY).await?;
+            names.into_iter().map(Into::into).collect()
         }
     };
     let mut lines: Vec<Line> = Vec::new();

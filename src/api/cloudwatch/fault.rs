@@ -22,5 +22,11 @@ pub(super) const RESOURCE_NOT_FOUND: Fault =
 /// No such resource, for operations newer than alarms.
 pub(super) const RESOURCE_NOT_FOUND_EXCEPTION: Fault =
     Fault::plain("ResourceNotFoundException", 404);
+/// No such dashboard.
+pub(super) const DASHBOARD_NOT_FOUND: Fault =
+    Fault::coded("DashboardNotFoundError", "ResourceNotFound", 404);
+/// A dashboard's body does not hold.
+pub(super) const DASHBOARD_INVALID: Fault =
+    Fault::coded("DashboardInvalidInputError", "InvalidParameterInput", 400);
 /// A text that must be JSON is not.
 pub(super) const INVALID_FORMAT: Fault = Fault::coded("InvalidFormatFault", "InvalidFormat", 400);

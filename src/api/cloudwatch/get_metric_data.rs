@@ -43,6 +43,41 @@ pub(super) struct Query {
     account_id: Option<String>,
 }
 
+impl Query {
+    /// A statistic of a metric, as others than callers ask for it.
+    pub(super) fn of_metric(
+        id: String,
+        ((namespace, name), dimensions): ((&str, &str), Vec<(&str, &str)>),
+        (stat, period): (&str, i64),
+    ) -> Self {
+        let metric = Metric {
+            namespace: namespace.into(),
+            metric_name: name.into(),
+            dimensions: crate::telemetry::Dimensions::of(dimensions),
+        };
+        let stat = MetricStat { metric, period, stat: stat.to_owned(), unit: None };
+        Self { metric_stat: Some(stat), ..Self::empty(id) }
+    }
+
+    /// An expression, as others than callers ask for it.
+    pub(super) fn of_expression(id: String, expression: &str, period: i64) -> Self {
+        let expression = Some(expression.to_owned());
+        Self { expression, period: Some(period), ..Self::empty(id) }
+    }
+
+    fn empty(id: String) -> Self {
+        Self {
+            id,
+            metric_stat: None,
+            expression: None,
+            label: None,
+            return_data: None,
+            period: None,
+            account_id: None,
+        }
+    }
+}
+
 /// One statistic of one metric.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -1,7 +1,10 @@
-//! CloudWatch: metrics and alarms, in Query, JSON 1.0 and RPC v2 CBOR.
+//! CloudWatch: metrics, alarms, dashboards and their pictures, in Query, JSON 1.0 and RPC v2 CBOR.
 
 mod alarm_actions;
 mod alarms;
+mod anomaly_detector;
+mod dashboard;
+mod dashboard_body;
 mod delete_alarms;
 mod describe_alarm_history;
 mod describe_alarms;
@@ -10,9 +13,11 @@ mod described;
 mod fault;
 mod get_metric_data;
 mod get_metric_statistics;
+mod insight_rule;
 mod labels;
 mod list_metrics;
 mod math;
+mod metric_stream;
 mod put_composite_alarm;
 mod put_metric_alarm;
 mod put_metric_data;
@@ -20,10 +25,13 @@ mod reading;
 mod series;
 mod set_alarm_state;
 mod tags;
+mod widget;
 
 use super::error::ApiError;
 use super::fault::VALIDATION;
-use super::service::{Dialects, Effect, Service, operation, refuse_as_validator};
+use super::service::{
+    Dialects, Effect, Operation, Service, operation, raw_operation, refuse_as_validator,
+};
 use super::wire::{DecodeError, DecodeFault, JsonVersion};
 
 /// The service's table.
@@ -39,24 +47,58 @@ pub(super) fn service() -> Service {
         },
         error_namespace: "com.amazonaws.cloudwatch.v2010_08_01#",
         refuse,
-        operations: vec![
-            operation("DeleteAlarms", Effect::Writes, delete_alarms::run),
-            operation("DescribeAlarmHistory", Effect::Reads, describe_alarm_history::run),
-            operation("DescribeAlarms", Effect::Reads, describe_alarms::run),
-            operation("DescribeAlarmsForMetric", Effect::Reads, describe_alarms_for_metric::run),
-            operation("DisableAlarmActions", Effect::Writes, alarm_actions::disable),
-            operation("EnableAlarmActions", Effect::Writes, alarm_actions::enable),
-            operation("GetMetricData", Effect::ReadsData, get_metric_data::run),
-            operation("GetMetricStatistics", Effect::Reads, get_metric_statistics::run),
-            operation("ListMetrics", Effect::Reads, list_metrics::run),
-            operation("ListTagsForResource", Effect::Reads, tags::list),
-            operation("PutCompositeAlarm", Effect::Writes, put_composite_alarm::run),
-            operation("PutMetricAlarm", Effect::Writes, put_metric_alarm::run),
-            operation("PutMetricData", Effect::WritesData, put_metric_data::run)
-                .sent_bytes_max(put_metric_data::BODY_BYTES_MAX),
-            operation("SetAlarmState", Effect::Writes, set_alarm_state::run),
-        ],
+        operations: metrics_and_alarms().chain(documents()).collect(),
     }
+}
+
+/// Metrics and alarms.
+fn metrics_and_alarms() -> impl Iterator<Item = Operation> {
+    [
+        operation("DeleteAlarms", Effect::Writes, delete_alarms::run),
+        operation("DescribeAlarmHistory", Effect::Reads, describe_alarm_history::run),
+        operation("DescribeAlarms", Effect::Reads, describe_alarms::run),
+        operation("DescribeAlarmsForMetric", Effect::Reads, describe_alarms_for_metric::run),
+        operation("DisableAlarmActions", Effect::Writes, alarm_actions::disable),
+        operation("EnableAlarmActions", Effect::Writes, alarm_actions::enable),
+        operation("GetMetricData", Effect::ReadsData, get_metric_data::run),
+        operation("GetMetricStatistics", Effect::Reads, get_metric_statistics::run),
+        operation("ListMetrics", Effect::Reads, list_metrics::run),
+        operation("PutCompositeAlarm", Effect::Writes, put_composite_alarm::run),
+        operation("PutMetricAlarm", Effect::Writes, put_metric_alarm::run),
+        operation("PutMetricData", Effect::WritesData, put_metric_data::run)
+            .sent_bytes_max(put_metric_data::BODY_BYTES_MAX),
+        operation("SetAlarmState", Effect::Writes, set_alarm_state::run),
+    ]
+    .into_iter()
+}
+
+/// Dashboards, pictures, streams, detectors, rules and tags.
+fn documents() -> impl Iterator<Item = Operation> {
+    [
+        operation("DeleteAnomalyDetector", Effect::Writes, anomaly_detector::delete),
+        operation("DeleteDashboards", Effect::Writes, dashboard::delete),
+        operation("DeleteInsightRules", Effect::Writes, insight_rule::delete),
+        operation("DeleteMetricStream", Effect::Writes, metric_stream::delete),
+        operation("DescribeAnomalyDetectors", Effect::Reads, anomaly_detector::describe),
+        operation("DescribeInsightRules", Effect::Reads, insight_rule::describe),
+        operation("DisableInsightRules", Effect::Writes, insight_rule::disable),
+        operation("EnableInsightRules", Effect::Writes, insight_rule::enable),
+        operation("GetDashboard", Effect::Reads, dashboard::get),
+        operation("GetMetricStream", Effect::Reads, metric_stream::get),
+        raw_operation("GetMetricWidgetImage", Effect::Reads, widget::run),
+        operation("ListDashboards", Effect::Reads, dashboard::list),
+        operation("ListMetricStreams", Effect::Reads, metric_stream::list),
+        operation("ListTagsForResource", Effect::Reads, tags::list),
+        operation("PutAnomalyDetector", Effect::Writes, anomaly_detector::put),
+        operation("PutDashboard", Effect::Writes, dashboard::put),
+        operation("PutInsightRule", Effect::Writes, insight_rule::put),
+        operation("PutMetricStream", Effect::Writes, metric_stream::put),
+        operation("StartMetricStreams", Effect::Writes, metric_stream::start),
+        operation("StopMetricStreams", Effect::Writes, metric_stream::stop),
+        operation("TagResource", Effect::Writes, tags::tag),
+        operation("UntagResource", Effect::Writes, tags::untag),
+    ]
+    .into_iter()
 }
 
 /// Source: recorded answers; a missing parameter is named by its path, an unknown value of an enum

@@ -1,12 +1,13 @@
 use std::collections::BTreeSet;
 
-use super::{NOT_FOUND, VALIDATION};
+use super::described::DescribedCanary;
+use super::{CONFLICT, NOT_FOUND, VALIDATION};
 use crate::api::call::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::page;
 use crate::canary::report::RunOutcome;
-use crate::monitor::{CanaryRow, CanaryRunRow, kind};
-use crate::store::{Page, RowOrder, RowPage, SortKey};
+use crate::monitor::{CanaryRow, CanaryRunRow, HostedCanaryRow, kind};
+use crate::store::{RowOrder, RowPage, SortKey};
 
 /// How many rows are read together.
 const SCAN: usize = 100;
@@ -24,29 +25,24 @@ pub(super) struct Listing<'a> {
     pub(super) limit: usize,
 }
 
-/// A page of canaries by name, and the token of the next.
+/// A page of canaries by name, made here or of the folder, and the token of the next.
 pub(super) async fn list(
     call: &Call,
     listing: &Listing<'_>,
-) -> Answer<(Vec<CanaryRow>, Option<String>)> {
+) -> Answer<(Vec<(String, DescribedCanary)>, Option<String>)> {
     let Listing { operation, names, next_token, limit } = *listing;
-    let mut after: Option<String> =
-        page::open(operation, next_token).map_err(|_token| bad_token())?;
-    let mut found: Vec<CanaryRow> = Vec::new();
-    loop {
-        let page = Page { prefix: "", after: after.as_deref(), limit: SCAN };
-        let rows: Vec<(String, CanaryRow)> =
-            call.state().store.resources().list(call.scope(), kind::CANARY, &page).await?;
-        let last = rows.len() < SCAN;
-        after = rows.last().map(|(name, _)| name.clone());
-        let wanted = |name: &String| names.is_empty() || names.contains(name);
-        found.extend(rows.into_iter().filter(|(name, _)| wanted(name)).map(|(_, row)| row));
-        if last || found.len() > limit {
-            found.truncate(limit + 1);
-            let next = page::cut(&mut found, limit).map(|last| page::seal(operation, &*last.name));
-            return Ok((found, next));
-        }
-    }
+    let of_folder = call.all::<CanaryRow>(kind::CANARY, "").await?;
+    let made = call.all::<HostedCanaryRow>(kind::HOSTED_CANARY, "").await?;
+    let of_folder = of_folder.into_iter().map(|(name, row)| (name, DescribedCanary::from(row)));
+    let made = made.into_iter().map(|(name, row)| {
+        let described = DescribedCanary::of_hosted(call.scope(), &name, row);
+        (name, described)
+    });
+    let mut found = of_folder.chain(made).collect::<Vec<_>>();
+    found.retain(|(name, _)| names.is_empty() || names.contains(name));
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    page::of(operation, found, |(name, _)| name.clone(), (next_token, limit))
+        .map_err(|_token| bad_token())
 }
 
 /// The canary of a name.
@@ -56,6 +52,24 @@ pub(super) async fn get(call: &Call, name: &str) -> Answer<CanaryRow> {
         let arn = call.scope().arn("synthetics", format_args!("canary:{name}"));
         NOT_FOUND.because(format!("Canary {arn} does not exist."))
     })
+}
+
+/// The canary of a name that was made here; one of the folder is changed in its file.
+pub(super) async fn hosted(call: &Call, name: &str) -> Answer<HostedCanaryRow> {
+    if let Some(row) = call.one(kind::HOSTED_CANARY, name).await? {
+        return Ok(row);
+    }
+    let row = get(call, name).await?;
+    let file = row.file;
+    Err(CONFLICT.because(format!("The canary is of the file {file}, and is changed there.")))
+}
+
+/// Whether there is a canary of a name, made here or of the folder.
+pub(super) async fn any(call: &Call, name: &str) -> Answer<()> {
+    match call.one::<HostedCanaryRow>(kind::HOSTED_CANARY, name).await? {
+        Some(_) => Ok(()),
+        None => get(call, name).await.map(drop),
+    }
 }
 
 /// Runs of a canary, newest first, from a place; as many as `enough`.

@@ -39,5 +39,5 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
         limit: input.max_results.and_then(|most| usize::try_from(most).ok()).unwrap_or(PAGE),
     };
     let (found, next_token) = canaries::list(&call, &listing).await?;
-    Ok(Output { canaries: found.into_iter().map(DescribedCanary::from).collect(), next_token })
+    Ok(Output { canaries: found.into_iter().map(|(_, canary)| canary).collect(), next_token })
 }

@@ -48,12 +48,14 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
     };
     let (found, next_token) = canaries::list(&call, &listing).await?;
     let mut canaries_last_run = Vec::new();
-    for canary in found {
-        let last = canaries::runs(&call, &canary.name, None, 1).await?;
-        canaries_last_run.extend(last.into_iter().map(|(_, row)| LastRun {
-            canary_name: Arc::clone(&canary.name),
-            last_run: row.into(),
-        }));
+    for (name, _) in found {
+        let last = canaries::runs(&call, &name, None, 1).await?;
+        canaries_last_run.extend(
+            last.into_iter().map(|(_, row)| LastRun {
+                canary_name: name.as_str().into(),
+                last_run: row.into(),
+            }),
+        );
     }
     Ok(Output { canaries_last_run, next_token })
 }

@@ -183,11 +183,11 @@ impl Deliverer {
                 known.remove(&(scope, Arc::clone(&delivery.id)));
             }
             Next::Again(changed, wait) => {
-                match ResourceChanges::new().put(kind::DELIVERY, &changed.id, &changed) {
+                match ResourceChanges::new().put(kind::DELIVERY, &changed.id, &*changed) {
                     Ok(changes) => self.note(&scope, &changed, changes).await,
                     Err(error) => tracing::error!(%error, "cannot note a failed delivery"),
                 }
-                waiting.again(scope, Arc::new(changed), self.clock.monotonic().plus(wait));
+                waiting.again(scope, Arc::from(changed), self.clock.monotonic().plus(wait));
             }
         }
     }
@@ -208,7 +208,8 @@ impl Deliverer {
         let doublings = attempts.saturating_sub(1).min(16);
         let full = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
         let wait = full.mul_f64(0.5 + fastrand::f64() / 2.0).max(asked.unwrap_or_default());
-        Next::Again(Delivery { attempts, fault: Some(fault), ..delivery.clone() }, wait)
+        let again = Delivery { attempts, fault: Some(fault), ..delivery.clone() };
+        Next::Again(Box::new(again), wait)
     }
 
     /// Puts a delivery into its dead-letter queue; without one it is told in the log.
@@ -233,7 +234,8 @@ impl Deliverer {
             (Err(refused), _) => {
                 tracing::error!(%to, code, why, refused, "dead letter cannot be kept");
                 let fault = Some(fault);
-                return Next::Again(Delivery { fault, ..delivery.clone() }, LONGEST_WAIT);
+                let again = Box::new(Delivery { fault, ..delivery.clone() });
+                return Next::Again(again, LONGEST_WAIT);
             }
         }
         Next::Close
@@ -259,5 +261,5 @@ impl Deliverer {
 /// What follows an attempt.
 enum Next {
     Close,
-    Again(Delivery, Duration),
+    Again(Box<Delivery>, Duration),
 }

@@ -10,7 +10,7 @@ use super::pass::Pass;
 use crate::alarm::{
     AlarmActions, AlarmFault, AlarmOrigin, AlarmRef, AlarmRule, AlarmState, AlarmType,
     CompositeAlarm, ConfigurationChange, HistoryItem, MathPlan, MetricAlarm, PutCompositeAlarm,
-    PutMetricAlarm, StateValue, Suppression, Watched, find_cycle,
+    PutMetricAlarm, StateValue, Suppression, Tag, Watched, find_cycle,
 };
 use crate::monitor::kind;
 use crate::store::{AppendError, ResourceChanges, SortKey};
@@ -55,6 +55,8 @@ pub(in crate::monitor) enum AlarmCommand {
     SetState(Scope, ForcedState, CallAnswer),
     /// EnableAlarmActions and DisableAlarmActions.
     EnableActions(Scope, Vec<Arc<str>>, ActionsSwitch, CallAnswer),
+    /// TagResource and UntagResource.
+    SetTags(Scope, Arc<str>, Vec<Tag>, CallAnswer),
     /// A canary file now declares these alarms and no others.
     Declared(Scope, Arc<str>, Vec<MetricAlarm>),
     /// A run's metrics were stored.
@@ -101,6 +103,9 @@ impl Evaluator {
             }
             AlarmCommand::EnableActions(scope, names, switch, answer) => {
                 answer.send(self.enable_actions(&scope, &names, switch).await).unwrap_or(());
+            }
+            AlarmCommand::SetTags(scope, name, tags, answer) => {
+                answer.send(self.set_tags(&scope, name, tags).await).unwrap_or(());
             }
             AlarmCommand::Declared(scope, canary, alarms) => {
                 if let Err(error) = self.declare(&scope, &canary, alarms).await {

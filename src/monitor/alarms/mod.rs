@@ -9,6 +9,7 @@ mod book;
 mod command;
 mod evaluator;
 mod pass;
+mod tags;
 mod window;
 
 use std::collections::{BTreeSet, HashMap};

@@ -25,10 +25,10 @@ pub(super) fn pictures(run: &RunReport, step: &StepReport, shots: &mut Shots) ->
     let mut out = String::new();
     for picture in &step.pictures {
         let class = if picture.accepted { "passed" } else { "failed" };
-        write!(
+        writeln!(
             out,
             "<section class=\"picture\"><h4>{} <span class=\"badge {class}\">{}</span></h4>\
-             <p class=\"quiet\">{}</p>\n",
+             <p class=\"quiet\">{}</p>",
             escaped(&picture.name),
             escaped(&picture.verdict),
             escaped(&picture.summary)
@@ -40,7 +40,7 @@ pub(super) fn pictures(run: &RunReport, step: &StepReport, shots: &mut Shots) ->
             (true, Some(shot)) => {
                 if let Ok(small) = thumbnail(&shot.bytes, THUMBNAIL_SIDE) {
                     let (url, name) = (data_url(&small), escaped(&picture.name));
-                    write!(out, "<img class=\"small\" src=\"{url}\" alt=\"{name}\">\n")
+                    writeln!(out, "<img class=\"small\" src=\"{url}\" alt=\"{name}\">")
                         .unwrap_or(());
                 }
             }
@@ -121,11 +121,11 @@ pub(super) fn evidence(run: &RunReport) -> String {
         match artifact.kind {
             ArtifactKind::FailureScreenshot => {
                 let url = data_url(&artifact.bytes);
-                write!(
+                writeln!(
                     out,
                     "<details class=\"part\"><summary>The page when it failed</summary>\
                      <img class=\"whole\" src=\"{url}\" alt=\"The page when it failed\">\
-                     <p class=\"quiet\">{name}</p></details>\n"
+                     <p class=\"quiet\">{name}</p></details>"
                 )
                 .unwrap_or(());
             }
@@ -134,10 +134,10 @@ pub(super) fn evidence(run: &RunReport) -> String {
                 let from = text.len().saturating_sub(CONSOLE_BYTES_MAX);
                 let from = (from..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
                 let lines = escaped(text.get(from..).unwrap_or_default());
-                write!(
+                writeln!(
                     out,
                     "<details class=\"part\" open><summary>Console of the page</summary>\
-                     <pre>{lines}</pre></details>\n"
+                     <pre>{lines}</pre></details>"
                 )
                 .unwrap_or(());
             }

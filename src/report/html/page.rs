@@ -90,16 +90,16 @@ fn run(at: usize, run: &RunReport, shots: &mut Shots) -> String {
         if run.attempts.len() > 1 {
             let (number, of) = (attempt.number, run.attempts.len());
             let outcome = attempt.outcome.as_str();
-            write!(out, "<h3>Attempt {number} of {of}: {outcome}</h3>\n").unwrap_or(());
+            writeln!(out, "<h3>Attempt {number} of {of}: {outcome}</h3>").unwrap_or(());
         }
         out.push_str(&self::attempt(run, attempt, shots));
     }
     out.push_str(&logs(run));
     out.push_str(&evidence(run));
     let file = escaped(&run.file);
-    write!(
+    writeln!(
         out,
-        "<p class=\"quiet\">{file} · run {} · trace {}</p></details>\n",
+        "<p class=\"quiet\">{file} · run {} · trace {}</p></details>",
         escaped(&run.id.to_string()),
         escaped(&run.trace.to_string())
     )
@@ -128,11 +128,11 @@ fn attempt(run: &RunReport, attempt: &AttemptReport, shots: &mut Shots) -> Strin
             0.0 => 0.0,
             longest => step.elapsed.as_secs_f64() / longest * 100.0,
         };
-        write!(
+        writeln!(
             out,
             "<li><details class=\"step {word}\"{open}><summary><span class=\"{word}\">{}</span> \
              <span class=\"name\">{}</span><span class=\"bar\" style=\"--share:{share:.1}\"></span>\
-             <span class=\"took\">{}</span></summary>\n",
+             <span class=\"took\">{}</span></summary>",
             mark(word),
             escaped(&step.name),
             if word == "skipped" { "skipped".to_owned() } else { shown_duration(step.elapsed) },
@@ -182,13 +182,13 @@ fn failure(run: &RunReport, step: Option<&StepReport>, failure: &Failure) -> Str
             LineKind::Reason => ("reason", "why  "),
             LineKind::Next => ("next", "next "),
         };
-        write!(out, "<span class=\"{class}\">{before}{}</span>\n", escaped(&line.text))
+        writeln!(out, "<span class=\"{class}\">{before}{}</span>", escaped(&line.text))
             .unwrap_or(());
     }
     out.push_str("</pre>\n");
     if let Some(curl) = curl {
         let curl = escaped(curl);
-        write!(out, "<p>The request again, as a command:</p><pre class=\"curl\">{curl}</pre>\n")
+        writeln!(out, "<p>The request again, as a command:</p><pre class=\"curl\">{curl}</pre>")
             .unwrap_or(());
     }
     out.push_str("</div>\n");
@@ -227,7 +227,7 @@ fn logs(run: &RunReport) -> String {
             LogLevel::Info | LogLevel::Debug => "context",
         };
         let (at, text) = (line.at.to_rfc3339(), escaped(&line.message));
-        write!(out, "<span class=\"{class}\">{at} {text}</span>\n").unwrap_or(());
+        writeln!(out, "<span class=\"{class}\">{at} {text}</span>").unwrap_or(());
     }
     let left = run.logs.len().saturating_sub(LINES_MAX);
     if left > 0 {

@@ -87,6 +87,21 @@ impl CatalogReader {
         })
     }
 
+    /// Names that have rows of a kind, also of resources that are gone.
+    pub(in crate::store) fn row_names(
+        &self,
+        scope: &Scope,
+        kind: &str,
+    ) -> rusqlite::Result<Vec<String>> {
+        let sql = "select distinct name from resource where account = ?1 and region = ?2
+                   and kind = ?3 and sort > '' order by name";
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            let key = params![scope.account.as_str(), scope.region.as_str(), kind];
+            statement.query_map(key, |row| row.get(0))?.collect()
+        })
+    }
+
     /// Every resource of a kind in every scope.
     pub(in crate::store) fn everywhere(
         &self,

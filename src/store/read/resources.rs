@@ -139,6 +139,14 @@ impl Resources<'_> {
         named.collect()
     }
 
+    /// Names that have rows of a kind, also of resources that are gone.
+    ///
+    /// Errors: as every read of the catalog.
+    pub async fn row_names(self, scope: &Scope, kind: &str) -> Result<Vec<String>, ReadError> {
+        let key = (scope.clone(), kind.to_owned());
+        self.read(move |catalog: &CatalogReader| catalog.row_names(&key.0, &key.1)).await
+    }
+
     /// Rows of a name.
     ///
     /// Errors: `Body` when one is not a `T`.
