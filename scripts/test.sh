@@ -36,13 +36,15 @@ cleanup() {
 trap cleanup EXIT
 
 program="${CARGO_TARGET_DIR:-target}/debug/coalmine"
-"$program" serve --listen 127.0.0.1:0 --data-dir "$scratch/data" >"$scratch/ready" &
+"$program" serve --listen 127.0.0.1:0 --xray-daemon 0 --data-dir "$scratch/data" >"$scratch/ready" &
 server=$!
 for _ in $(seq 100); do
     [ ! -s "$scratch/ready" ] || break
     sleep 0.1
 done
-url="$(python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())["url"])' \
-    <"$scratch/ready")"
+place() {
+    python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())[sys.argv[1]])' "$1" \
+        <"$scratch/ready"
+}
 
-COALMINE_ENDPOINT="$url" "$venv/bin/python" -m unittest discover -s tests/clients -t tests/clients
+COALMINE_ENDPOINT="$(place url)" COALMINE_DAEMON="$(place xray_daemon)" "$venv/bin/python" -m unittest discover -s tests/clients -t tests/clients

@@ -19,6 +19,7 @@ mod cloudwatch;
 mod error;
 mod events;
 mod fault;
+mod gate;
 mod health;
 mod logs;
 mod page;
@@ -35,7 +36,8 @@ mod xray;
 use std::sync::Arc;
 
 pub use auth::{Credential, Credentials, SecretKey};
-pub use router::router;
+pub use gate::guarded;
+pub use router::{router, sampling_router};
 pub use settings::{Access, ApiSettings, AuditSelection, ExposedListener};
 
 use crate::bus::BusHandle;

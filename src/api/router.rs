@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::from_fn;
 use axum::response::Response;
 use axum::routing::{get, post};
 use futures_util::StreamExt;
@@ -14,36 +15,47 @@ use tokio::sync::Semaphore;
 
 use super::address::{Address, Found};
 use super::audit::{self, AuditTrail};
-use super::auth::{Caller, Signature, Signed, anonymous_account, check_local};
+use super::auth::{Caller, Signature};
 use super::body::{BodyError, inflate, read_body};
 use super::call::{Beside, Call, CallFacts};
 use super::error::ApiError;
 use super::fault;
+use super::gate::{Gate, as_json};
 use super::logs::RunningQueries;
 use super::service::{Output, Service};
 use super::wire::{ByteStream, Manner, Protocol, Reply, error_reply};
-use super::{Access, ApiState, health, services};
-use crate::telemetry::{Region, Scope};
+use super::{Access, ApiSettings, ApiState, health, services};
 
 /// The AWS-compatible API: `POST /`, RPC v2 and REST paths, and everything no other door serves.
 ///
 /// Routes are claimed by method, so that a console can have `GET /` on the same port.
 pub fn router(state: ApiState) -> Router {
-    let requests = Arc::new(Semaphore::new(state.settings.requests_max));
     let health = state.store.clone();
-    let trail = AuditTrail::start(state.store.clone(), &state.tasks);
-    let [queries, exports, tails] = [(); 3].map(|()| RunningQueries::default());
-    let beside = Beside { trail, queries, exports, tails };
-    let door = Arc::new(Door { state, beside, services: services(), requests });
     Router::new()
         .route("/", post(answer))
         .route("/healthz", get(health::answer).with_state(health))
         .fallback(answer)
-        .with_state(door)
+        .with_state(Arc::new(Door::new(state)))
+}
+
+/// What the X-Ray daemon answers over TCP: the two calls about sampling.
+///
+/// The real daemon signs for its callers, so that they sign nothing; it is for callers on this
+/// machine.
+/// Source: X-Ray Developer Guide, "Using sampling rules with the X-Ray API".
+pub fn sampling_router(state: ApiState) -> Router {
+    let settings = ApiSettings { access: Access::Anonymous, ..ApiSettings::clone(&state.settings) };
+    let door = Door::new(ApiState { settings: Arc::new(settings), ..state });
+    Router::new()
+        .route("/GetSamplingRules", post(answer))
+        .route("/SamplingTargets", post(answer))
+        .layer(from_fn(as_json))
+        .with_state(Arc::new(door))
 }
 
 struct Door {
     state: ApiState,
+    gate: Gate,
     beside: Beside,
     services: Vec<Service>,
     requests: Arc<Semaphore>,
@@ -57,6 +69,15 @@ async fn answer(State(door): State<Arc<Door>>, request: Request) -> Response {
 }
 
 impl Door {
+    fn new(state: ApiState) -> Self {
+        let requests = Arc::new(Semaphore::new(state.settings.requests_max));
+        let trail = AuditTrail::start(state.store.clone(), &state.tasks);
+        let [queries, exports, tails] = [(); 3].map(|()| RunningQueries::default());
+        let beside = Beside { trail, queries, exports, tails };
+        let gate = Gate { settings: Arc::clone(&state.settings), clock: Arc::clone(&state.clock) };
+        Self { state, gate, beside, services: services(), requests }
+    }
+
     async fn answer(&self, parts: &Parts, body: Body, request_id: &str) -> (Reply, Protocol) {
         // BOUND: over `requests_max` a request is turned away before its body is read.
         let Ok(_permit) = self.requests.try_acquire() else {
@@ -88,36 +109,9 @@ impl Door {
         signature: Option<&Signature>,
     ) -> Result<Admitted, ApiError> {
         let settings = &self.state.settings;
-        if let Access::Anonymous = settings.access {
-            check_local(&parts.uri, &parts.headers, &settings.hosts)
-                .map_err(|refusal| fault::ACCESS_DENIED.because(refusal.to_string()))?;
-        }
-        let region = signature.map(|signature| Region::new(&signature.region)).unwrap_or_default();
-        if !settings.regions.is_empty() && !settings.regions.contains(&region) {
-            let why = format!("Credential should be scoped to a valid region, not '{region}'.");
-            return Err(fault::INVALID_SIGNATURE.because(why));
-        }
-        if let (Access::Signed(_), None) = (&settings.access, signature) {
-            return Err(fault::MISSING_TOKEN.because("Missing Authentication Token"));
-        }
+        let region = self.gate.region(parts, signature)?;
         let body = read_body(body, &parts.headers, settings.body_bytes_max).await?;
-        let caller = match (&settings.access, signature) {
-            (Access::Signed(credentials), Some(signature)) => {
-                let signed = Signed {
-                    method: &parts.method,
-                    uri: &parts.uri,
-                    headers: &parts.headers,
-                    body: &body,
-                };
-                signature.verify(signed, credentials, self.state.clock.now())?
-            }
-            (_, Some(signature)) => {
-                let account = anonymous_account(&signature.access_key_id);
-                let access_key_id = Some(signature.access_key_id.clone());
-                Caller { scope: Scope { account, region }, access_key_id }
-            }
-            (_, None) => Caller::default(),
-        };
+        let caller = self.gate.caller(parts, &body, (signature, region))?;
         let sent_bytes = body.len();
         let body = inflate(body, &parts.headers, settings.inflated_bytes_max).await?;
         Ok(Admitted { caller, body, sent_bytes })
@@ -235,6 +229,20 @@ impl From<BodyError> for ApiError {
             }
         }
     }
+}
+
+/// A refusal before it is known what was asked for.
+pub(super) fn refusal(refused: &ApiError) -> Response {
+    let request_id = uuid::Uuid::new_v4().to_string();
+    let manner = Manner {
+        protocol: Protocol::RestJson,
+        operation: "",
+        xml_namespace: "",
+        error_namespace: "",
+        query_compatible: false,
+        request_id: &request_id,
+    };
+    http_response(error_reply(manner, refused), manner.protocol, &request_id)
 }
 
 fn http_response(reply: Reply, protocol: Protocol, request_id: &str) -> Response {

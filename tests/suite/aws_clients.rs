@@ -25,6 +25,7 @@ async fn passes(file: &str) {
         .args(["-B", "-m", "unittest", file])
         .current_dir(folder)
         .env("COALMINE_ENDPOINT", server.url())
+        .env("COALMINE_DAEMON", server.daemon())
         .env("COALMINE_DATA", server.folder())
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -104,4 +105,9 @@ async fn boto3_sends_and_receives_messages_in_two_protocols() {
 #[tokio::test(flavor = "multi_thread")]
 async fn boto3_publishes_to_topics_and_reaches_http_receivers() {
     passes("test_topics").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn opentelemetry_prometheus_and_x_ray_senders_are_taken_as_they_are() {
+    passes("test_otlp").await;
 }

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coalmine::api::{ApiSettings, ApiState, router};
+use axum::Router;
+use coalmine::api::{ApiSettings, ApiState, guarded, router, sampling_router};
 use coalmine::bus::{Bus, BusParts, BusSettings};
 use coalmine::monitor::{Monitor, MonitorParts, MonitorSettings};
 use coalmine::notify::Notifier;
+use coalmine::otlp::{self, XrayDaemon};
 use coalmine::runner::{Runner, RunnerSettings};
 use coalmine::store::{Store, StoreSettings};
 use coalmine::task::TaskGroup;
@@ -20,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// A running server.
 pub(crate) struct Server {
     address: SocketAddr,
+    daemon: SocketAddr,
     doors: TaskGroup,
     bus: Bus,
     monitor: Monitor,
@@ -68,19 +71,26 @@ impl Server {
             clock,
             settings: Arc::new(settings),
         };
+        let (segments, sampling) = both_protocols().await;
+        let daemon = segments.address();
+        segments.start(store.clone(), Arc::clone(&state.clock), &doors);
+        serve(&doors, sampling, sampling_router(state.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
-        doors.spawn("api", |stop| async move {
-            let stopped = async move { stop.cancelled().await };
-            axum::serve(listener, app).with_graceful_shutdown(stopped).await.expect("it serves");
-        });
-        Self { address, doors, bus, monitor, store, engines, folder }
+        let telemetry = otlp::router(store.clone(), Arc::clone(&state.clock));
+        let telemetry = guarded(telemetry, &otlp::SIGNED_FOR, &state);
+        serve(&doors, listener, router(state).merge(telemetry));
+        Self { address, daemon, doors, bus, monitor, store, engines, folder }
     }
 
     /// Where it is.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where its X-Ray daemon is.
+    pub(crate) fn daemon(&self) -> String {
+        self.daemon.to_string()
     }
 
     /// Where its data lies.
@@ -119,5 +129,24 @@ impl Server {
              content-length: {length}\r\n\r\n"
         );
         self.raw(&[request.as_bytes(), body].concat()).await
+    }
+}
+
+fn serve(doors: &TaskGroup, listener: TcpListener, app: Router) {
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    doors.spawn("api", |stop| async move {
+        let stopped = async move { stop.cancelled().await };
+        axum::serve(listener, app).with_graceful_shutdown(stopped).await.expect("it serves");
+    });
+}
+
+/// A number that is free for UDP may be taken for TCP; another is free for both.
+async fn both_protocols() -> (XrayDaemon, TcpListener) {
+    loop {
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let daemon = XrayDaemon::bind(any).expect("loopback has a free port");
+        if let Ok(listener) = TcpListener::bind(daemon.address()).await {
+            return (daemon, listener);
+        }
     }
 }

@@ -22,8 +22,9 @@ use crate::cli::values::{duration, listen_address};
 /// metrics, logs, traces and events in the data folder, evaluates alarms, and tells the channels of
 /// coalmine.toml when one changes its state.
 ///
-/// Unmodified AWS clients are answered on the same port. Anonymous callers are taken on loopback
-/// only; with --credentials signatures are verified, and any address may be listened on.
+/// Unmodified AWS clients are answered on the same port, and OpenTelemetry and Prometheus send to it:
+/// OTLP over HTTP and gRPC, and remote write. Anonymous callers are taken on loopback only; with
+/// --credentials signatures are verified, and any address may be listened on.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct ServeCommand {
@@ -56,6 +57,14 @@ pub(in crate::cli) struct ServeCommand {
     /// A host name that anonymous callers may use beside localhost; may be repeated
     #[arg(long, value_name = "NAME")]
     pub(super) host: Vec<String>,
+
+    /// Take segments as the X-Ray daemon does, on UDP and, for sampling, on TCP of the same port
+    ///
+    /// X-Ray SDKs send there without any configuration. Loopback only, since datagrams carry no
+    /// signature. The first line of output names the address as xray_daemon.
+    #[arg(long, value_name = "ADDR:PORT", num_args = 0..=1, default_missing_value = "2000")]
+    #[arg(env = "COALMINE_XRAY_DAEMON", hide_env_values = true, value_parser = listen_address)]
+    pub(super) xray_daemon: Option<SocketAddr>,
 
     /// How many runs at a time
     #[arg(short, long, value_name = "COUNT", default_value = "8")]

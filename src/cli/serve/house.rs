@@ -18,6 +18,7 @@ use crate::cli::ready::Ready;
 use crate::config::{self, Channels, Functions};
 use crate::monitor::{Monitor, MonitorParts, MonitorSettings};
 use crate::notify::Notifier;
+use crate::otlp::{self, DaemonError, XrayDaemon};
 use crate::runner::{NewPicture, Runner};
 use crate::store::{Durability, Store, StoreSettings};
 use crate::task::{TaskGroup, TaskPanic};
@@ -34,6 +35,15 @@ pub(super) struct House {
     monitor: Monitor,
     monitor_tasks: TaskGroup,
     api_tasks: TaskGroup,
+    router: Router,
+    daemon: Option<Daemon>,
+}
+
+/// The TCP half of the X-Ray daemon; the UDP half is a task.
+#[derive(Debug)]
+struct Daemon {
+    address: SocketAddr,
+    listener: TcpListener,
     router: Router,
 }
 
@@ -95,10 +105,9 @@ impl House {
             clock: Arc::clone(&context.clock),
             settings: Arc::new(api),
         };
-        let router = api::router(state);
-        let data_dir = command.data_dir.clone();
+        let (router, daemon) = doors(state, command.xray_daemon).await?;
         Ok(Self {
-            data_dir,
+            data_dir: command.data_dir.clone(),
             store,
             store_tasks,
             runner,
@@ -108,6 +117,7 @@ impl House {
             monitor_tasks,
             api_tasks,
             router,
+            daemon,
         })
     }
 
@@ -115,17 +125,26 @@ impl House {
     pub(super) fn ready(&self, address: SocketAddr) -> Ready {
         let mut extra = Map::new();
         extra.insert("data_dir".to_owned(), json!(self.data_dir));
+        if let Some(daemon) = &self.daemon {
+            extra.insert("xray_daemon".to_owned(), json!(daemon.address));
+        }
         Ready { what: "coalmine", address, extra }
     }
 
     /// Answers clients until asked to stop or until a task has panicked, then stops in order. Gives
     /// the panic, where there was one.
     pub(super) async fn live(
-        self,
+        mut self,
         listener: TcpListener,
         stop: CancellationToken,
     ) -> Option<TaskPanic> {
         let serving = http::serve(listener, self.router.clone(), stop.clone());
+        let daemon = self.daemon.take();
+        let sampling = async {
+            if let Some(Daemon { listener, router, .. }) = daemon {
+                http::serve(listener, router, stop.clone()).await;
+            }
+        };
         let watching = async {
             let panic = tokio::select! {
                 panic = self.store_tasks.panicked() => panic,
@@ -138,7 +157,7 @@ impl House {
             stop.cancel();
             Some(panic)
         };
-        let ((), panic) = tokio::join!(serving, watching);
+        let ((), (), panic) = tokio::join!(serving, sampling, watching);
         self.stop().await;
         panic
     }
@@ -184,6 +203,51 @@ async fn open_bus(
     Bus::start(settings, parts, tasks).await.map_err(|error| {
         Fatal::new(ExitStatus::DataFolder, "cannot start the event bus").because(&error)
     })
+}
+
+/// The doors on the one port, and the X-Ray daemon's where it is wanted.
+async fn doors(
+    state: ApiState,
+    daemon: Option<SocketAddr>,
+) -> Result<(Router, Option<Daemon>), Fatal> {
+    let daemon = match daemon {
+        Some(address) => Some(start_daemon(address, &state).await?),
+        None => None,
+    };
+    let telemetry = otlp::router(state.store.clone(), Arc::clone(&state.clock));
+    let telemetry = api::guarded(telemetry, &otlp::SIGNED_FOR, &state);
+    Ok((api::router(state).merge(telemetry), daemon))
+}
+
+/// Listens on UDP and on TCP of the same number.
+async fn start_daemon(address: SocketAddr, state: &ApiState) -> Result<Daemon, Fatal> {
+    /// Where any port will do, one that is free for UDP may be taken for TCP.
+    const TRIES: usize = 16;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let daemon = XrayDaemon::bind(address).map_err(|error| {
+            let status = match error {
+                DaemonError::Exposed(_) => ExitStatus::Refused,
+                DaemonError::Bind { .. } => ExitStatus::OurSide,
+            };
+            Fatal::new(status, "cannot be the X-Ray daemon").because(&error)
+        })?;
+        let taken = daemon.address();
+        match TcpListener::bind(taken).await {
+            Ok(listener) => {
+                let (store, clock) = (state.store.clone(), Arc::clone(&state.clock));
+                daemon.start(store, clock, &state.tasks);
+                let router = api::sampling_router(state.clone());
+                return Ok(Daemon { address: taken, listener, router });
+            }
+            Err(_taken) if address.port() == 0 && tries < TRIES => {}
+            Err(error) => {
+                let message = format!("cannot listen on tcp {taken}");
+                return Err(Fatal::new(ExitStatus::OurSide, message).because(&error));
+            }
+        }
+    }
 }
 
 async fn open_store(
