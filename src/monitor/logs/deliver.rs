@@ -239,7 +239,6 @@ mod tests {
 
     #[test]
     fn an_arn_says_what_is_delivered_to() {
-        let kind = |arn| target_kind(arn);
         let start = |service: &str| format!("arn:aws:{service}:us-east-1:123456789012");
         for (arn, expected) in [
             (format!("{}:function:f:live", start("lambda")), Some((TargetKind::Function, "f"))),
@@ -250,7 +249,7 @@ mod tests {
             (format!("{}:queue", start("sqs")), None),
             ("stream/s".to_owned(), None),
         ] {
-            assert_eq!(kind(&arn), expected, "{arn}");
+            assert_eq!(target_kind(&arn), expected, "{arn}");
         }
     }
 }
