@@ -4,8 +4,10 @@
 //! since the last point, which needs the last points: [`LastPoints`] holds them, and takes new ones
 //! only once the data are durable, so that a retry comes to the same result.
 
+mod around;
 mod last_points;
 mod mapping;
+mod point;
 mod spread;
 
 #[cfg(test)]
