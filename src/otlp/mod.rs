@@ -39,8 +39,8 @@ pub const SIGNED_FOR: [(&str, &str); 4] = [
     ("/api/v1/write", "aps"),
 ];
 
-/// Takes OTLP on `/v1/traces`, `/v1/metrics`, `/v1/logs` and as gRPC, and Prometheus remote write on
-/// `/api/v1/write`.
+/// Takes OTLP on `/v1/traces`, `/v1/metrics`, `/v1/logs` and as gRPC, and Prometheus remote write
+/// on `/api/v1/write`.
 pub fn router(store: Store, clock: Arc<dyn Clock>) -> Router {
     let receiver = receive::Receiver::new(store, clock);
     http::routes(receiver.clone()).merge(grpc::routes(receiver))

@@ -42,6 +42,9 @@ pub(super) enum ReceiveError {
     Stopping,
 }
 
+/// A request once it is read, or why it is none.
+type Sent<T> = Result<T, &'static str>;
+
 /// Documents of one append, so that it stays well under what an append may be.
 const APPEND_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -57,7 +60,7 @@ impl Receiver {
     pub(super) async fn traces(
         &self,
         scope: Scope,
-        request: impl FnOnce() -> Result<ExportTraceServiceRequest, &'static str> + Send + 'static,
+        request: impl FnOnce() -> Sent<ExportTraceServiceRequest> + Send + 'static,
     ) -> Result<Rejected, ReceiveError> {
         let (segments, rejected) = self.work(move |_| Ok(traces::segments(&request()?))).await?;
         let mut batch = TelemetryBatch::new(scope);
@@ -93,7 +96,7 @@ impl Receiver {
         &self,
         scope: Scope,
         id: BatchId,
-        request: impl FnOnce() -> Result<ExportMetricsServiceRequest, &'static str> + Send + 'static,
+        request: impl FnOnce() -> Sent<ExportMetricsServiceRequest> + Send + 'static,
     ) -> Result<Rejected, ReceiveError> {
         let whose = scope.clone();
         let mapped = self
@@ -130,7 +133,7 @@ impl Receiver {
         &self,
         (scope, target): (Scope, Target),
         id: BatchId,
-        request: impl FnOnce() -> Result<ExportLogsServiceRequest, &'static str> + Send + 'static,
+        request: impl FnOnce() -> Sent<ExportLogsServiceRequest> + Send + 'static,
     ) -> Result<Rejected, ReceiveError> {
         let (logs, rejected) = self
             .work(move |shared| Ok(logs::events(&request()?, &target, shared.clock.now())))
@@ -147,7 +150,7 @@ impl Receiver {
         &self,
         scope: Scope,
         id: BatchId,
-        request: impl FnOnce() -> Result<Written, &'static str> + Send + 'static,
+        request: impl FnOnce() -> Sent<Written> + Send + 'static,
     ) -> Result<Written, ReceiveError> {
         let mut written = self.work(move |_| request()).await?;
         let data = std::mem::take(&mut written.data);

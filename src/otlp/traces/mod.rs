@@ -1,7 +1,7 @@
 //! Spans to X-Ray segments.
 //!
 //! Main function: [`segments`]. A span becomes one document, two where it is both a service and
-//! its call to another; nothing is assembled here, since documents of a trace may come in any order.
+//! its call to another; nothing is assembled here, since documents of a trace come in any order.
 
 mod facts;
 mod segment;
