@@ -23,8 +23,8 @@ use crate::cli::values::{duration, listen_address};
 /// coalmine.toml when one changes its state.
 ///
 /// Unmodified AWS clients are answered on the same port, and OpenTelemetry and Prometheus send to
-/// it: OTLP over HTTP and gRPC, and remote write. Anonymous callers are taken on loopback only; with
-/// --credentials signatures are verified, and any address may be listened on.
+/// it: OTLP over HTTP and gRPC, and remote write. Anonymous callers are taken on loopback only;
+/// with --credentials signatures are verified, and any address may be listened on.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct ServeCommand {
