@@ -40,9 +40,9 @@ pub use handle::Store;
 pub use lsn::Lsn;
 pub use read::{
     ArtifactError, ArtifactId, Artifacts, Audit, AuditAttribute, AuditPosition, AuditQuery, Bucket,
-    BucketError, Buckets, Direction, EventPosition, Events, FoundEvents, FoundLogs, LogGroup,
-    LogPage, LogRead, LogSearch, LogStream, Logs, Metrics, Page, Resources, RowOrder, RowPage,
-    StoredLogEvent, StreamSelection, Trace, TraceSummary, Traces,
+    BucketError, Buckets, Direction, EventPosition, Events, FoundEvents, FoundLogs, LineMask,
+    LogGroup, LogPage, LogRead, LogSearch, LogStream, Logs, Metrics, Page, QueriedGroup, Resources,
+    RowOrder, RowPage, StoredLogEvent, StreamSelection, Trace, TraceSummary, Traces,
 };
 pub use resource::{ResourceChanges, SortKey};
 pub use series::MetricFilter;

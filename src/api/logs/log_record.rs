@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::fault::{INVALID_PARAMETER, NOT_FOUND};
 use super::group;
 use crate::api::call::{Answer, Call};
-use crate::query::insights::Record;
+use crate::query::insights::{Body, Pointer, Record};
 use crate::store::{Direction, LogSearch, StoredLogEvent, StreamSelection};
 use crate::time::{TimeRange, Timestamp};
 
@@ -65,7 +65,8 @@ pub(super) async fn get(call: Call, input: GetInput) -> Answer<GetOutput> {
     let mask = group::mask(&call, &group, input.unmask);
     let message = mask.apply(event.ingestion_time, &event.message);
     let log = format!("{}:{group}", call.scope().account);
-    let record = record(&event, &message, (&log, &pointer));
+    let text = &*message;
+    let record = record(&event, &text, (&log, Pointer(&pointer)));
     let mut log_record = record.discovered_fields().into_iter().collect::<BTreeMap<_, _>>();
     for (name, value) in [
         ("@timestamp", event.timestamp.as_millis().to_string()),
@@ -125,7 +126,8 @@ pub(super) async fn fields(call: Call, input: FieldsInput) -> Answer<FieldsOutpu
     for event in &found {
         let system = ["@ingestionTime", "@log", "@logStream", "@message", "@timestamp"];
         let known = system.map(ToOwned::to_owned).into_iter();
-        let own = record(event, &event.message, ("", "")).discovered_fields().into_iter();
+        let own =
+            record(event, &&*event.message, ("", Pointer(&""))).discovered_fields().into_iter();
         for name in known.chain(own.map(|(name, _)| name)) {
             *counts.entry(name).or_default() += 1;
         }
@@ -139,13 +141,13 @@ pub(super) async fn fields(call: Call, input: FieldsInput) -> Answer<FieldsOutpu
 
 fn record<'a>(
     event: &'a StoredLogEvent,
-    message: &'a str,
-    (log, pointer): (&'a str, &'a str),
+    body: &'a dyn Body,
+    (log, pointer): (&'a str, Pointer<'a>),
 ) -> Record<'a> {
     Record {
         timestamp: event.timestamp,
         ingestion_time: event.ingestion_time,
-        message,
+        body,
         log,
         stream: &event.stream,
         pointer,

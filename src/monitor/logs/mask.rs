@@ -23,6 +23,11 @@ impl LogMask {
         Self::default()
     }
 
+    /// Whether nothing is masked.
+    pub fn is_empty(&self) -> bool {
+        self.policies.is_empty()
+    }
+
     /// The text of an event that was taken at `ingested`, as one without the right to see more
     /// sees it.
     pub fn apply<'t>(&self, ingested: Timestamp, text: &'t str) -> Cow<'t, str> {

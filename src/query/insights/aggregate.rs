@@ -81,6 +81,35 @@ impl Aggregate {
 
     /// Takes one row in; the number of values newly kept, for the caller's budget.
     pub(super) fn add(&self, state: &mut State, scope: &Scope<'_, '_>) -> usize {
+        match state {
+            State::Sum { sum, count } => {
+                if let Some(number) = self.number(scope) {
+                    *sum += number;
+                    *count += 1.0;
+                }
+                return 0;
+            }
+            State::Moments { count, mean, squares } => {
+                if let Some(number) = self.number(scope) {
+                    // Welford: no large squares are subtracted from each other.
+                    *count += 1.0;
+                    let before = number - *mean;
+                    *mean += before / *count;
+                    *squares += before * (number - *mean);
+                }
+                return 0;
+            }
+            State::Numbers(numbers) => {
+                let before = numbers.len();
+                numbers.extend(self.number(scope));
+                return numbers.len() - before;
+            }
+            State::Count(count) if self.argument.is_none() => {
+                *count += 1.0;
+                return 0;
+            }
+            _ => {}
+        }
         let value = self.argument.as_ref().map_or(Value::Boolean(true), |e| scope.value(e));
         if value.is_null() {
             return 0;
@@ -91,21 +120,7 @@ impl Aggregate {
         };
         match state {
             State::Count(count) => *count += 1.0,
-            State::Sum { sum, count } => {
-                if let Some(number) = value.number() {
-                    *sum += number;
-                    *count += 1.0;
-                }
-            }
-            State::Moments { count, mean, squares } => {
-                if let Some(number) = value.number() {
-                    // Welford: no large squares are subtracted from each other.
-                    *count += 1.0;
-                    let before = number - *mean;
-                    *mean += before / *count;
-                    *squares += before * (number - *mean);
-                }
-            }
+            State::Sum { .. } | State::Moments { .. } | State::Numbers(_) => {}
             State::Best(best) => {
                 if best.is_null() || self.is_better(&value, best) {
                     *best = value;
@@ -119,10 +134,6 @@ impl Aggregate {
                 if better {
                     *at = Some((timestamp, value));
                 }
-            }
-            State::Numbers(numbers) => {
-                numbers.extend(value.number());
-                return 1;
             }
             State::Distinct(seen) => {
                 let before = seen.len();
@@ -145,10 +156,18 @@ impl Aggregate {
         0
     }
 
+    fn number(&self, scope: &Scope<'_, '_>) -> Option<f64> {
+        self.argument.as_ref().map_or(Some(1.0), |expression| scope.number(expression))
+    }
+
     fn is_better(&self, value: &Value, best: &Value) -> bool {
         match self.kind {
-            Kind::Minimum => value.compare(best) == Some(Ordering::Less),
-            Kind::Maximum => value.compare(best) == Some(Ordering::Greater),
+            Kind::Minimum | Kind::Maximum => match value.compare(best) {
+                // Of `5` and `5.0` the same one wins in whatever order records come.
+                Some(Ordering::Equal) => value != best && value.as_text() < best.as_text(),
+                Some(order) => order.is_lt() == (self.kind == Kind::Minimum),
+                None => false,
+            },
             Kind::SortsFirst => value.natural(best) == Ordering::Less,
             _ => value.natural(best) == Ordering::Greater,
         }

@@ -58,9 +58,6 @@ impl<'s, 'r> Scope<'s, 'r> {
             Expression::Negate(inner) => {
                 self.value(inner).number().map_or(Value::Null, |number| Value::Number(-number))
             }
-            Expression::Binary(operator, left, right) => {
-                binary(*operator, &self.value(left), &self.value(right))
-            }
             Expression::Aggregate(index) => {
                 self.aggregates.get(*index).cloned().unwrap_or_default()
             }
@@ -68,7 +65,19 @@ impl<'s, 'r> Scope<'s, 'r> {
             | Expression::And(..)
             | Expression::Or(..)
             | Expression::Matches(..)
+            | Expression::Binary(Operator::Like, ..)
             | Expression::In(..) => Value::Boolean(self.holds(expression)),
+            Expression::Binary(operator, left, right) => {
+                binary(*operator, &self.value(left), &self.value(right))
+            }
+        }
+    }
+
+    /// The number that an expression gives.
+    pub(super) fn number(&self, expression: &Expression) -> Option<f64> {
+        match expression {
+            Expression::Field(name) => self.row.number(name),
+            other => self.value(other).number(),
         }
     }
 
@@ -82,10 +91,24 @@ impl<'s, 'r> Scope<'s, 'r> {
                 // The message is the common case and need not be copied.
                 if let (Expression::Field(name), Some(record)) = (&**text, self.row.record())
                     && &**name == "@message"
+                    && !self.row.has(name)
                 {
-                    return regex.is_match(record.message);
+                    return regex.is_match(&record.body.text());
                 }
                 self.value(text).as_text().is_some_and(|text| regex.is_match(&text))
+            }
+            Expression::Binary(Operator::Like, text, part) => {
+                if let (Expression::Field(name), Expression::Literal(part), Some(record)) =
+                    (&**text, &**part, self.row.record())
+                    && &**name == "@message"
+                    && !self.row.has(name)
+                {
+                    let text = record.body.text();
+                    return part.as_text().is_some_and(|part| {
+                        memchr::memmem::find(text.as_bytes(), part.as_bytes()).is_some()
+                    });
+                }
+                binary(Operator::Like, &self.value(text), &self.value(part)).truth()
             }
             Expression::In(value, list) => {
                 let value = self.value(value);

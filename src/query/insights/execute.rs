@@ -1,24 +1,26 @@
 //! Runs a query: records in, rows out.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::aggregate::{KEPT_MAX, State};
-use super::ast::{Command, Expression, Item, SortKey, Stats};
+use super::ast::{Command, Expression, Item, SortKey};
 use super::evaluate::Scope;
+use super::groups::Groups;
+use super::raw::Rows;
 use super::row::{Record, Row};
 use super::shape;
 use super::similar::Patterns;
 use super::value::Value;
 use super::{Context, InsightsError, Query};
+use crate::time::Timestamp;
 
 /// Rows and groups held at once.
-const ROWS_MAX: usize = 1_000_000;
+pub(super) const ROWS_MAX: usize = 1_000_000;
 /// Source: StartQuery, rows without a limit.
-const LIMIT_DEFAULT: usize = 10_000;
+pub(super) const LIMIT_DEFAULT: usize = 10_000;
 
 /// What a query gives back.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,8 +37,8 @@ pub struct Outcome {
 
 /// A running query.
 #[derive(Debug)]
-pub struct Execution<'q> {
-    query: &'q Query,
+pub struct Execution {
+    query: Arc<Query>,
     context: Context,
     /// The commands before this one work on one record at a time.
     streamed: usize,
@@ -54,7 +56,7 @@ enum Sink {
 
 impl Query {
     /// Starts a run.
-    pub fn start(&self, context: Context) -> Execution<'_> {
+    pub fn start(&self, context: Context) -> Execution {
         let streams = |command: &Command| {
             matches!(
                 command,
@@ -71,26 +73,53 @@ impl Query {
             Some(Command::Pattern(_)) => Sink::Patterns(Patterns::default()),
             _ => Sink::Rows(Rows::new(self, streamed, &context)),
         };
-        Execution { query: self, context, streamed, sink, outcome: Outcome::default() }
+        Execution {
+            query: Arc::new(self.clone()),
+            context,
+            streamed,
+            sink,
+            outcome: Outcome::default(),
+        }
     }
 }
 
-impl Execution<'_> {
+impl Execution {
     /// Takes one record in.
     ///
     /// Errors: `TooLarge` when more rows, groups or values would be held than memory allows.
     pub fn push(&mut self, record: &Record<'_>) -> Result<(), InsightsError> {
-        self.outcome.records_scanned += 1;
-        self.outcome.bytes_scanned += u64::try_from(record.message.len()).unwrap_or(0);
-        let mut matched = false;
-        self.stream(0, Row::of_record(record), &mut matched)?;
-        self.outcome.records_matched += u64::from(matched);
-        Ok(())
+        self.note_scanned(1, u64::try_from(record.body.text().len()).unwrap_or(0));
+        self.take(0, record)
     }
 
-    /// Whether further records cannot change the result: `limit any` has what it wants.
-    pub fn is_satisfied(&self) -> bool {
-        matches!(&self.sink, Sink::Rows(rows) if rows.is_full_of_any())
+    /// Takes one record in that passed [`Query::admission`]; `note_scanned` counts it.
+    ///
+    /// Errors: as of `push`.
+    pub fn push_admitted(&mut self, record: &Record<'_>) -> Result<(), InsightsError> {
+        self.take(self.query.leading_filters(), record)
+    }
+
+    /// Counts records that were looked at.
+    pub const fn note_scanned(&mut self, records: u64, bytes: u64) {
+        self.outcome.records_scanned += records;
+        self.outcome.bytes_scanned += bytes;
+    }
+
+    /// Whether records should come newest first: then it may soon want no more.
+    pub const fn wants_newest_first(&self) -> bool {
+        matches!(&self.sink, Sink::Rows(rows) if rows.is_bounded())
+    }
+
+    /// Whether a record of this instant or an older one can still change the result.
+    pub fn wants(&self, at: Timestamp) -> bool {
+        !matches!(&self.sink, Sink::Rows(rows) if rows.has_enough_after(at))
+    }
+
+    fn take(&mut self, from: usize, record: &Record<'_>) -> Result<(), InsightsError> {
+        let mut matched = false;
+        self.stream(from, Row::of_record(record), &mut matched)?;
+        self.outcome.records_matched += u64::from(matched);
+        Ok(())
     }
 
     fn stream(
@@ -99,7 +128,7 @@ impl Execution<'_> {
         mut row: Row<'_>,
         matched: &mut bool,
     ) -> Result<(), InsightsError> {
-        let query = self.query;
+        let query = Arc::clone(&self.query);
         for (at, command) in query.commands.iter().enumerate().take(self.streamed).skip(from) {
             match command {
                 Command::Unnest { list, into } => {
@@ -366,149 +395,4 @@ fn dedup(rows: &mut Vec<Row<'static>>, fields: &[Arc<str>]) {
         // A row that lacks a key is no duplicate of anything.
         key.is_none_or(|key| seen.insert(key))
     });
-}
-
-/// Raw rows, the newest ones when only those are wanted.
-#[derive(Debug)]
-struct Rows {
-    kept: BinaryHeap<Reverse<Kept>>,
-    /// At most this many, the newest; or any, for `limit any`.
-    most: usize,
-    any: bool,
-    sequence: u64,
-}
-
-/// A row that outlives its record, ordered by time.
-#[derive(Debug)]
-struct Kept {
-    at: Reverse<u64>,
-    timestamp: crate::time::Timestamp,
-    row: Row<'static>,
-}
-
-impl Rows {
-    fn new(query: &Query, streamed: usize, context: &Context) -> Self {
-        let later = query.commands.get(streamed..).unwrap_or_default();
-        let only_limits = later.iter().all(|c| matches!(c, Command::Limit { .. }));
-        let limit = later.iter().rev().find_map(|command| match command {
-            Command::Limit { count, any } => Some((*count, *any)),
-            _ => None,
-        });
-        let (count, any) = limit.unwrap_or((context.limit.unwrap_or(LIMIT_DEFAULT), false));
-        let most = if only_limits { count } else { usize::MAX };
-        Self { kept: BinaryHeap::new(), most, any: any && only_limits, sequence: 0 }
-    }
-
-    fn is_full_of_any(&self) -> bool {
-        self.any && self.kept.len() >= self.most
-    }
-
-    fn add(&mut self, row: Row<'_>, context: &Context) -> Result<(), InsightsError> {
-        let timestamp = row.record().map_or(context.now, |record| record.timestamp);
-        self.sequence += 1;
-        if self.kept.len() >= self.most {
-            let oldest = self.kept.peek().map(|Reverse(kept)| kept.timestamp);
-            if self.any || oldest.is_some_and(|oldest| timestamp <= oldest) {
-                return Ok(());
-            }
-            self.kept.pop();
-        }
-        if self.kept.len() >= ROWS_MAX {
-            return Err(InsightsError::TooLarge { limit: ROWS_MAX, what: "rows" });
-        }
-        let at = Reverse(self.sequence);
-        self.kept.push(Reverse(Kept { at, timestamp, row: row.into_owned() }));
-        Ok(())
-    }
-
-    /// Newest first; of one instant, in the order they were fed.
-    fn finish(self) -> Vec<Row<'static>> {
-        let mut kept: Vec<Kept> = self.kept.into_iter().map(|Reverse(kept)| kept).collect();
-        kept.sort_by(|a, b| b.cmp(a));
-        kept.into_iter().map(|kept| kept.row).collect()
-    }
-}
-
-impl Ord for Kept {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.timestamp.cmp(&other.timestamp).then(self.at.cmp(&other.at))
-    }
-}
-
-impl PartialOrd for Kept {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Kept {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Kept {}
-
-/// Groups of a stats command.
-#[derive(Debug, Default)]
-struct Groups {
-    groups: HashMap<Vec<String>, (Vec<Value>, Vec<State>)>,
-    values_kept: usize,
-}
-
-impl Groups {
-    fn add(
-        &mut self,
-        stats: &Stats,
-        row: &Row<'_>,
-        context: &Context,
-    ) -> Result<(), InsightsError> {
-        let scope = Scope { offset: stats.offset, ..Scope::of(row, context) };
-        let keys: Vec<Value> = stats.keys.iter().map(|key| scope.value(&key.expression)).collect();
-        let name: Vec<String> =
-            keys.iter().map(|key| format!("{}{}", u8::from(key.is_null()), key.shown())).collect();
-        let full = self.groups.len() >= ROWS_MAX;
-        if full && !self.groups.contains_key(&name) {
-            return Err(InsightsError::TooLarge { limit: ROWS_MAX, what: "groups" });
-        }
-        let start = || (keys, stats.aggregates.iter().map(|a| a.start()).collect());
-        let (_, states) = self.groups.entry(name).or_insert_with(start);
-        for (aggregate, state) in stats.aggregates.iter().zip(states) {
-            self.values_kept += aggregate.add(state, &scope);
-        }
-        if self.values_kept > KEPT_MAX {
-            return Err(InsightsError::TooLarge { limit: KEPT_MAX, what: "values" });
-        }
-        Ok(())
-    }
-
-    /// One row a group, by group key ascending. Without keys there is one row, also of nothing.
-    fn finish(mut self, stats: &Stats, context: &Context) -> Table {
-        if stats.keys.is_empty() && self.groups.is_empty() {
-            let states = stats.aggregates.iter().map(|a| a.start()).collect();
-            self.groups.insert(Vec::new(), (Vec::new(), states));
-        }
-        let range = context.range.end.millis_since(context.range.start);
-        #[expect(clippy::cast_precision_loss, reason = "a range is far below 2^52 ms")]
-        let range_millis = range as f64;
-        let mut groups: Vec<(Vec<Value>, Vec<State>)> = self.groups.into_values().collect();
-        groups.sort_by(|(a, _), (b, _)| {
-            let pairs = a.iter().zip(b).map(|(a, b)| a.natural(b));
-            pairs.fold(Ordering::Equal, Ordering::then)
-        });
-        let rows = groups.into_iter().map(|(keys, states)| {
-            let finished = stats.aggregates.iter().zip(states);
-            let results: Vec<Value> = finished.map(|(a, s)| a.finish(s, range_millis)).collect();
-            let names = stats.keys.iter().map(|key| Arc::clone(&key.name));
-            let mut row = Row::of_values(names.zip(keys).collect());
-            for item in &stats.items {
-                // Later items may use the names of earlier ones.
-                let scope = Scope { aggregates: &results, ..Scope::of(&row, context) };
-                let value = scope.value(&item.expression);
-                row.set(&item.name, value);
-            }
-            row
-        });
-        Table::aggregated(rows.collect())
-    }
 }

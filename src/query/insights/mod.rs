@@ -7,18 +7,22 @@
 //! Differs: `diff`, `anomaly`, `logcompare`, `relevantfields`, `join`, `lookup`, `cidrlookup`,
 //! `appendcols` and subqueries are refused by name.
 
+mod admission;
 mod aggregate;
 mod ast;
+mod body;
 mod evaluate;
 mod execute;
 mod expression;
 mod function;
+mod groups;
 mod known;
 mod lex;
 mod network;
 mod numeric;
 mod parse;
 mod period;
+mod raw;
 mod row;
 mod shape;
 mod similar;
@@ -30,6 +34,8 @@ use thiserror::Error;
 use crate::diagnostic::Span;
 use crate::time::{TimeRange, Timestamp};
 
+pub use admission::{Admission, Condition};
+pub use body::{Body, Field, Pointer};
 pub use execute::{Execution, Outcome};
 pub use parse::Query;
 pub use row::Record;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::body::{Body, Field, Pointer};
 use super::known;
 use super::value::Value;
 use crate::time::Timestamp;
@@ -16,14 +17,14 @@ pub struct Record<'a> {
     pub timestamp: Timestamp,
     /// When it was taken in.
     pub ingestion_time: Timestamp,
-    /// The text.
-    pub message: &'a str,
+    /// What it says.
+    pub body: &'a dyn Body,
     /// `account:group`.
     pub log: &'a str,
     /// The stream.
     pub stream: &'a str,
-    /// What `@ptr` shows; opaque.
-    pub pointer: &'a str,
+    /// What `@ptr` shows; opaque, and rising with arrival among the records of one instant.
+    pub pointer: Pointer<'a>,
 }
 
 /// A row: a record, or the result of a command, and what was computed on top.
@@ -74,10 +75,10 @@ impl<'a> Row<'a> {
             Origin::Fed(record) => Origin::Kept(Arc::new(KeptRecord {
                 timestamp: record.timestamp,
                 ingestion_time: record.ingestion_time,
-                message: record.message.to_owned(),
+                message: record.body.text().into_owned(),
                 log: record.log.to_owned(),
                 stream: record.stream.to_owned(),
-                pointer: record.pointer.to_owned(),
+                pointer: record.pointer.0.to_string(),
             })),
         };
         Row { origin, discovered: self.discovered, computed: self.computed }
@@ -90,16 +91,21 @@ impl<'a> Row<'a> {
             Origin::Kept(kept) => Some(Record {
                 timestamp: kept.timestamp,
                 ingestion_time: kept.ingestion_time,
-                message: &kept.message,
+                body: &kept.message,
                 log: &kept.log,
                 stream: &kept.stream,
-                pointer: &kept.pointer,
+                pointer: Pointer(&kept.pointer),
             }),
         }
     }
 
     pub(super) fn computed(&self) -> &[(Arc<str>, Value)] {
         &self.computed
+    }
+
+    /// Whether a value of this name was computed.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.computed.iter().any(|(own, _)| &**own == name)
     }
 
     pub(super) fn set(&mut self, name: &Arc<str>, value: Value) {
@@ -138,27 +144,46 @@ impl<'a> Row<'a> {
         match name {
             "@timestamp" => Value::Timestamp(record.timestamp),
             "@ingestionTime" => Value::Timestamp(record.ingestion_time),
-            "@message" => Value::text(record.message),
+            "@message" => Value::text(&record.body.text()),
             "@logStream" => Value::text(record.stream),
             "@log" => Value::text(record.log),
-            "@ptr" => Value::text(record.pointer),
+            "@ptr" => Value::text(&record.pointer.0.to_string()),
             "@aws.account" => {
                 record.log.split_once(':').map_or(Value::Null, |(a, _)| Value::text(a))
             }
             _ => match name.strip_prefix('@') {
                 // A discovered name that starts with @ is shown with a second one.
                 Some(own) if own.starts_with('@') => self.discovered_field(record, own),
-                Some(_) => known::lambda(record.message, name),
+                Some(_) => known::lambda(&record.body.text(), name),
                 None => self.discovered_field(record, name),
             },
         }
     }
 
+    /// The number that a field holds, without its text where it is kept as one.
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        if self.computed.is_empty()
+            && !name.starts_with('@')
+            && let Some(record) = self.record()
+        {
+            match record.body.field(name) {
+                #[expect(clippy::cast_precision_loss, reason = "as its text would be read")]
+                Field::Integer(number) => return Some(number as f64),
+                Field::Real(number) => return Some(number),
+                _ => {}
+            }
+        }
+        self.get(name).number()
+    }
+
     fn discovered_field(&self, record: &Record<'_>, name: &str) -> Value {
+        if let Some(value) = Value::of_field(record.body.field(name)) {
+            return value;
+        }
         let Some(root) = self.discovered(record) else { return Value::Null };
         let Some(node) = navigate(root, name) else { return Value::Null };
         // Only a message of some length can hold more fields than are discovered.
-        let may_exceed = record.message.len() > DISCOVERED_MAX * 5;
+        let may_exceed = record.body.text().len() > DISCOVERED_MAX * 5;
         if may_exceed && position(root, node).is_none_or(|at| at >= DISCOVERED_MAX) {
             return Value::Null;
         }
@@ -166,7 +191,7 @@ impl<'a> Row<'a> {
     }
 
     fn discovered(&self, record: &Record<'_>) -> Option<&Json> {
-        let parse = || known::json_part(record.message).map(Arc::new);
+        let parse = || known::json_part(&record.body.text()).map(Arc::new);
         self.discovered.get_or_init(parse).as_deref()
     }
 }
@@ -175,7 +200,7 @@ impl Record<'_> {
     /// The names and values of every discovered field of the message.
     pub fn discovered_fields(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
-        if let Some(root) = known::json_part(self.message) {
+        if let Some(root) = known::json_part(&self.body.text()) {
             flatten(&root, &mut String::new(), &mut found);
         }
         found

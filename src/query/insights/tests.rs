@@ -1,4 +1,4 @@
-use super::{Context, InsightsError, Query, Record};
+use super::{Context, InsightsError, Pointer, Query, Record};
 use crate::time::{TimeRange, Timestamp};
 
 const MINUTE: i64 = 60_000;
@@ -19,10 +19,10 @@ fn run_on(query: &str, messages: &[(i64, &str)]) -> Vec<String> {
         let record = Record {
             timestamp: Timestamp::from_millis(*millis),
             ingestion_time: Timestamp::from_millis(*millis + 5),
-            message,
+            body: message,
             log: "123456789012:/app",
             stream: "s",
-            pointer: "p",
+            pointer: Pointer(&"p"),
         };
         execution.push(&record).unwrap();
     }
@@ -386,10 +386,10 @@ fn statistics_count_what_was_read_and_what_passed() {
         let record = Record {
             timestamp: at,
             ingestion_time: at,
-            message,
+            body: &message,
             log: "l",
             stream: "s",
-            pointer: "p",
+            pointer: Pointer(&"p"),
         };
         execution.push(&record).unwrap();
     }

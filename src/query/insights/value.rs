@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::DateTime;
 use serde_json::Value as Json;
 
+use super::body::Field;
 use crate::time::Timestamp;
 
 /// One value.
@@ -37,6 +38,22 @@ impl Value {
             Json::String(text) => Self::text(text),
             Json::Array(_) | Json::Object(_) => Self::Json(Arc::new(json.clone())),
         }
+    }
+
+    /// The value of a field that is kept apart; `None` when only the text can tell.
+    pub(super) fn of_field(field: Field<'_>) -> Option<Self> {
+        let of_token = |token: &str| {
+            serde_json::from_str(token).map_or(Self::Null, |json: Json| Self::of_json(&json))
+        };
+        Some(match field {
+            Field::Unknown => return None,
+            Field::Absent => Self::Null,
+            Field::Quoted(text) if text.contains('\\') => of_token(&format!("\"{text}\"")),
+            Field::Quoted(text) => Self::text(text),
+            Field::Bare(token) => of_token(token),
+            Field::Integer(number) => Self::text(&number.to_string()),
+            Field::Real(number) => Self::of_json(&Json::from(number)),
+        })
     }
 
     pub(super) const fn is_null(&self) -> bool {

@@ -8,7 +8,7 @@ use super::super::state::{Shared, View};
 use super::logs::Direction;
 
 /// Lines taken from recent data in one go, so that its lock is held for microseconds.
-const RECENT_LINES: usize = 2048;
+pub(super) const RECENT_LINES: usize = 2048;
 
 /// Reads the lines of one group in order, from recent data and segments, no more than is asked.
 ///

@@ -46,7 +46,7 @@ pub struct StoredLogEvent {
 impl StoredLogEvent {
     /// Its id: 56 digits that sort as the lines of its group do.
     pub fn id(&self) -> String {
-        Position(self.key).to_string()
+        LogEventId(self.key).to_string()
     }
 
     fn bytes(&self) -> u64 {
@@ -208,7 +208,7 @@ impl Logs<'_> {
         Ok(FoundLogs { events, next_token: None })
     }
 
-    fn place(
+    pub(super) fn place(
         self,
         scope: &Scope,
         name: &str,
@@ -248,19 +248,19 @@ fn stored(key: LogKey, stream: Arc<str>, line: &super::super::recent::LogLine) -
 }
 
 /// A group and the streams that are wanted of it.
-struct Place {
+pub(super) struct Place {
     group: u64,
     streams: HashMap<u64, Arc<str>>,
     cutoff: Timestamp,
 }
 
 impl Place {
-    fn bounds(&self, range: TimeRange) -> (LogKey, LogKey) {
+    pub(super) fn bounds(&self, range: TimeRange) -> (LogKey, LogKey) {
         let start_of = |at| LogKey { at, arrival: Arrival::default() };
         (start_of(range.start.max(self.cutoff)), start_of(range.end))
     }
 
-    fn streams(&self) -> (u64, HashMap<u64, Arc<str>>) {
+    pub(super) fn streams(&self) -> (u64, HashMap<u64, Arc<str>>) {
         (self.group, self.streams.clone())
     }
 }
@@ -288,7 +288,7 @@ impl Token {
                 ("b", rest) => (Direction::NewestFirst, rest),
                 _ => return None,
             };
-            let at = Position::parse(rest.strip_suffix("/s")?)?.0;
+            let at = LogEventId::parse(rest.strip_suffix("/s")?)?.0;
             Some(Self { direction, at })
         };
         parse().ok_or(ReadError::Token)
@@ -301,14 +301,14 @@ impl fmt::Display for Token {
             Direction::OldestFirst => 'f',
             Direction::NewestFirst => 'b',
         };
-        write!(f, "{direction}/{}/s", Position(self.at))
+        write!(f, "{direction}/{}/s", LogEventId(self.at))
     }
 }
 
 /// A key as 56 digits that sort like it: 20 for the instant, 20 for the batch, 16 inside it.
-struct Position(LogKey);
+pub(super) struct LogEventId(pub(super) LogKey);
 
-impl Position {
+impl LogEventId {
     const SIGN: u64 = 1 << 63;
 
     fn parse(digits: &str) -> Option<Self> {
@@ -323,7 +323,7 @@ impl Position {
     }
 }
 
-impl fmt::Display for Position {
+impl fmt::Display for LogEventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let LogKey { at, arrival } = self.0;
         let sortable = at.as_millis().cast_unsigned() ^ Self::SIGN;

@@ -7,8 +7,11 @@ mod artifacts;
 mod audit;
 mod buckets;
 mod events;
+mod log_block;
 mod log_directory;
+mod log_query;
 mod log_scan;
+mod log_wanted;
 mod logs;
 mod metrics;
 mod resources;
@@ -25,6 +28,8 @@ pub use audit::{Audit, AuditAttribute, AuditPosition, AuditQuery};
 pub use buckets::{BucketError, Buckets};
 pub use events::{EventPosition, Events, FoundEvents};
 pub use log_directory::{LogGroup, LogStream};
+pub use log_query::QueriedGroup;
+pub use log_wanted::LineMask;
 pub use logs::{
     Direction, FoundLogs, LogPage, LogRead, LogSearch, Logs, StoredLogEvent, StreamSelection,
 };

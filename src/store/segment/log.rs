@@ -1,10 +1,13 @@
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use arrow_array::types::UInt64Type;
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::Field;
 
 use super::columns::{Column, Columns, LastText, arrivals, numbers, scopes, texts, times};
+use super::lines::WholeLines;
 use super::parts::{Key, Span};
+use super::shred;
 use super::table::Table;
 use crate::store::codec::Fault;
 use crate::store::recent::{LogKey, LogLine};
@@ -32,7 +35,7 @@ impl Table for LogTable {
     type Row = LogRow;
     const NAME: &'static str = "logs";
     const ROWS_MAX: usize = 64 * 1024;
-    const UNIQUE_COLUMNS: &'static [&'static str] = &["message", "timestamp", "ordinal"];
+    const UNIQUE_COLUMNS: &'static [&'static str] = &["timestamp", "ordinal"];
 
     fn span(row: &LogRow) -> Span {
         Span { key: log_key(row.group), first: row.key.at, last: row.key.at }
@@ -49,7 +52,6 @@ impl Table for LogTable {
             texts("log_stream", rows.iter().map(|row| &*row.stream_name)),
             times("timestamp", rows.iter().map(|row| row.key.at)),
             times("ingestion_time", rows.iter().map(|row| row.line.received)),
-            texts("message", rows.iter().map(|row| &*row.line.message)),
             numbers::<UInt64Type>("group_id", rows.iter().map(|row| row.group)),
             numbers::<UInt64Type>("stream_id", rows.iter().map(|row| row.line.stream)),
         ]);
@@ -57,12 +59,17 @@ impl Table for LogTable {
         columns
     }
 
+    fn derived(rows: &[LogRow]) -> Vec<(Field, ArrayRef)> {
+        let lines: Vec<&str> = rows.iter().map(|row| &*row.line.message).collect();
+        shred::columns(&lines)
+    }
+
     fn rows(batch: &RecordBatch) -> Result<Vec<LogRow>, Fault> {
         let columns = Columns(batch);
         let (mut scope, arrival) = (columns.scope()?, columns.arrival()?);
         let (group_name, stream_name) = (columns.text("log_group")?, columns.text("log_stream")?);
         let (at, received) = (columns.time("timestamp")?, columns.time("ingestion_time")?);
-        let message = columns.text("message")?;
+        let lines = WholeLines::read(batch)?;
         let group = columns.number::<UInt64Type>("group_id")?;
         let stream = columns.number::<UInt64Type>("stream_id")?;
         let (mut groups, mut streams) = (LastText::default(), LastText::default());
@@ -76,7 +83,7 @@ impl Table for LogTable {
                 line: LogLine {
                     stream: stream(row),
                     received: received(row),
-                    message: message(row).into(),
+                    message: Arc::from(&*lines.line(row)?),
                 },
             })
         };

@@ -7,20 +7,26 @@
 mod audit;
 mod columns;
 mod event;
+mod lines;
 mod log;
 mod metric;
 mod objects;
 mod parts;
+mod shape;
+mod shred;
 mod table;
 mod trace;
 
 pub(super) use audit::{AuditRow, AuditTable};
 pub(super) use event::{EventRow, EventTable, event_key};
+pub(super) use lines::{Shapes, Values, form_of};
 pub(super) use log::{LogRow, LogTable, log_key};
 pub(super) use metric::{MetricRow, MetricTable, metric_key};
 pub(super) use objects::Objects;
 pub(super) use parts::{Key, Part};
-pub(super) use table::{Encoded, Segment, Table, encode};
+pub(super) use shape::Place;
+pub(super) use shred::{FIELD_PREFIX, MESSAGE, SHAPE};
+pub(super) use table::{Encoded, PartReader, Segment, Table, encode};
 pub(super) use trace::{TraceRow, TraceTable, trace_key};
 
 /// The tables by number, as the set of live segments is kept.

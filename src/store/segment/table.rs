@@ -2,14 +2,15 @@ use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use arrow_array::RecordBatch;
-use arrow_schema::{Field, Schema};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Field, Schema};
 use bytes::{Buf, Bytes};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -42,6 +43,10 @@ pub(in crate::store) trait Table: 'static {
     fn bytes(row: &Self::Row) -> usize;
     /// Rows to columns.
     fn columns(rows: &[Self::Row]) -> Vec<Column>;
+    /// Further columns, made of all rows of a segment at once; any of their values may be null.
+    fn derived(_rows: &[Self::Row]) -> Vec<(Field, ArrayRef)> {
+        Vec::new()
+    }
     /// Columns to rows.
     fn rows(batch: &RecordBatch) -> Result<Vec<Self::Row>, Fault>;
 }
@@ -58,12 +63,16 @@ pub(in crate::store) struct Encoded {
 /// Encodes rows, which are sorted, into one Parquet file; `None` when there is no row.
 pub(in crate::store) fn encode<T: Table>(rows: &[T::Row]) -> ParquetResult<Option<Encoded>> {
     let Some(first) = rows.first() else { return Ok(None) };
-    let schema = schema(&T::columns(std::slice::from_ref(first)));
-    let mut writer =
-        ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties::<T>()))?;
-    let mut parts = Vec::new();
+    let derived = T::derived(rows);
+    let schema = schema(&T::columns(std::slice::from_ref(first)), &derived);
+    let properties = properties::<T>(&derived);
+    let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties))?;
+    let (mut parts, mut at) = (Vec::new(), 0);
     for group in groups::<T>(rows) {
-        let columns = T::columns(group).into_iter().map(|(_, array)| array).collect();
+        let own = T::columns(group).into_iter().map(|(_, array)| array);
+        let slices = derived.iter().map(|(_, array)| array.slice(at, group.len()));
+        let columns = own.chain(slices).collect();
+        at += group.len();
         let batch = RecordBatch::try_new(Arc::clone(&schema), columns)?;
         writer.write(&batch)?;
         writer.flush()?;
@@ -92,10 +101,11 @@ fn slice(bytes: &[u8], start: u64, end: u64) -> Option<&[u8]> {
     bytes.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
 }
 
-fn schema(columns: &[Column]) -> Arc<Schema> {
+fn schema(columns: &[Column], derived: &[(Field, ArrayRef)]) -> Arc<Schema> {
     let field =
         |(name, array): &Column| Field::new(*name, array.data_type().clone(), is_nullable(name));
-    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
+    let derived = derived.iter().map(|(field, _)| field.clone());
+    Arc::new(Schema::new(columns.iter().map(field).chain(derived).collect::<Vec<_>>()))
 }
 
 /// Columns that may be empty in a row; every other one is required.
@@ -103,17 +113,28 @@ fn is_nullable(name: &str) -> bool {
     matches!(name, "end_time" | "trace_header" | "username" | "access_key_id")
 }
 
-fn properties<T: Table>() -> WriterProperties {
+fn properties<T: Table>(derived: &[(Field, ArrayRef)]) -> WriterProperties {
     let zstd = Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default());
-    let builder = WriterProperties::builder()
+    let mut builder = WriterProperties::builder()
         .set_created_by("coalmine".to_owned())
         .set_compression(zstd)
         .set_max_row_group_row_count(Some(usize::MAX))
         .set_statistics_enabled(EnabledStatistics::Chunk);
-    let plain = |builder: parquet::file::properties::WriterPropertiesBuilder, name: &&str| {
-        builder.set_column_dictionary_enabled(ColumnPath::from(*name), false)
-    };
-    T::UNIQUE_COLUMNS.iter().fold(builder, plain).build()
+    for name in T::UNIQUE_COLUMNS {
+        builder = builder.set_column_dictionary_enabled(ColumnPath::from(*name), false);
+    }
+    for (field, _) in derived {
+        // A name with a dot is one column, not a path of two.
+        let column = ColumnPath::new(vec![field.name().clone()]);
+        let encoding = match field.data_type() {
+            DataType::Utf8 => Encoding::DELTA_LENGTH_BYTE_ARRAY,
+            _ => continue,
+        };
+        builder = builder
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column, encoding);
+    }
+    builder.build()
 }
 
 /// The rows in runs that each become one row group.
@@ -192,23 +213,39 @@ impl Segment {
         objects: &Objects,
         row_group: usize,
     ) -> Result<Vec<T::Row>, ReadError> {
-        let damaged = |source| ReadError::Damaged { path: self.path(), row_group, source };
-        let part = self.parts.get(row_group).ok_or_else(|| damaged(Fault::Truncated))?;
+        self.decode(objects, row_group, |part| T::rows(&part.columns(None)?)).await
+    }
+
+    /// Fetches one row group and decodes of it what `decode` asks for, where blocking is right.
+    ///
+    /// Errors: as of `read`.
+    pub(in crate::store) async fn decode<R: Send + 'static>(
+        self: &Arc<Self>,
+        objects: &Objects,
+        row_group: usize,
+        decode: impl FnOnce(PartReader) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, ReadError> {
+        let part = self.parts.get(row_group);
+        let part = part.ok_or_else(|| self.damaged(row_group, Fault::Truncated))?;
         let range = part.offset..part.offset + part.length;
         let bytes = objects
             .range(&self.row.path, range)
             .await
             .map_err(|source| ReadError::Segment { path: self.path(), source })?;
         let segment = Arc::clone(self);
-        let decode = move || segment.decode::<T>(row_group, bytes);
-        let rows = tokio::task::spawn_blocking(decode).await.map_err(|_gone| ReadError::Stopped)?;
-        rows.map_err(|fault| {
-            if !self.is_damaged.swap(true, Ordering::Relaxed) {
-                let path = &*self.row.path;
-                tracing::error!(path, row_group, %fault, "segment is damaged");
-            }
-            damaged(fault)
-        })
+        let work = move || segment.part(row_group, bytes).and_then(decode);
+        let decoded =
+            tokio::task::spawn_blocking(work).await.map_err(|_gone| ReadError::Stopped)?;
+        decoded.map_err(|fault| self.damaged(row_group, fault))
+    }
+
+    /// Notes that a row group is damaged, and says so once.
+    pub(in crate::store) fn damaged(&self, row_group: usize, source: Fault) -> ReadError {
+        if !self.is_damaged.swap(true, Ordering::Relaxed) {
+            let path = &*self.row.path;
+            tracing::error!(path, row_group, fault = %source, "segment is damaged");
+        }
+        ReadError::Damaged { path: self.path(), row_group, source }
     }
 
     /// Whether a row group of it was found damaged: such a segment is not rewritten, so that what
@@ -217,23 +254,14 @@ impl Segment {
         self.is_damaged.load(Ordering::Relaxed)
     }
 
-    fn decode<T: Table>(&self, row_group: usize, bytes: Bytes) -> Result<Vec<T::Row>, Fault> {
+    fn part(&self, row_group: usize, bytes: Bytes) -> Result<PartReader, Fault> {
         let part = self.parts.get(row_group).ok_or(Fault::Truncated)?;
         if crc32c::crc32c(&bytes) != part.checksum {
             return Err(Fault::Checksum);
         }
+        let rows = usize::try_from(part.rows).map_err(|_huge| Fault::Value)?;
         let window = Window { offset: part.offset, bytes };
-        let metadata = self.metadata()?;
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(window, metadata)
-            .with_row_groups(vec![row_group])
-            .with_batch_size(T::ROWS_MAX)
-            .build()
-            .map_err(|_damaged| Fault::Compression)?;
-        let mut rows = Vec::new();
-        for batch in reader {
-            rows.append(&mut T::rows(&batch.map_err(|_damaged| Fault::Compression)?)?);
-        }
-        Ok(rows)
+        Ok(PartReader { window, metadata: self.metadata()?, row_group, rows })
     }
 
     fn metadata(&self) -> Result<ArrowReaderMetadata, Fault> {
@@ -248,7 +276,45 @@ impl Segment {
     }
 }
 
+/// One row group whose bytes were checked, to be decoded by column.
+#[derive(Debug)]
+pub(in crate::store) struct PartReader {
+    window: Window,
+    metadata: ArrowReaderMetadata,
+    row_group: usize,
+    pub(in crate::store) rows: usize,
+}
+
+impl PartReader {
+    pub(in crate::store) fn schema(&self) -> &Schema {
+        self.metadata.schema()
+    }
+
+    /// Decodes the columns of these names, or all.
+    pub(in crate::store) fn columns(&self, names: Option<&[&str]>) -> Result<RecordBatch, Fault> {
+        let fields = self.schema().fields().iter().enumerate();
+        let wanted = fields
+            .filter(|(_, field)| names.is_none_or(|names| names.contains(&field.name().as_str())));
+        // Every column of ours is one leaf, so leaves and fields have the same numbers.
+        let leaves = wanted.map(|(number, _)| number);
+        let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), leaves);
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
+            self.window.clone(),
+            self.metadata.clone(),
+        );
+        let mut reader = builder
+            .with_row_groups(vec![self.row_group])
+            .with_batch_size(self.rows.max(1))
+            .with_projection(mask)
+            .build()
+            .map_err(|_damaged| Fault::Compression)?;
+        let batch = reader.next().ok_or(Fault::Truncated)?;
+        batch.map_err(|_damaged| Fault::Compression)
+    }
+}
+
 /// One row group's bytes, at the place they have in their file.
+#[derive(Clone, Debug)]
 struct Window {
     offset: u64,
     bytes: Bytes,

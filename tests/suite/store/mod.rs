@@ -5,6 +5,7 @@ mod audit_events_traces;
 mod crash;
 mod duckdb;
 mod format;
+mod insights;
 mod logs;
 mod metrics;
 mod model;

@@ -7,18 +7,13 @@ use tokio_util::sync::CancellationToken;
 use super::document::{Counted, QUERY, QueryDocument, QueryStatus, ROWS};
 use crate::api::call::Call;
 use crate::api::logs::log_record;
-use crate::monitor::LogMask;
-use crate::query::insights::{Context, InsightsError, Outcome, Query, Record};
-use crate::store::{
-    Direction, LogSearch, ReadError, ResourceChanges, StoredLogEvent, StreamSelection,
-};
+use crate::query::insights::{Context, Outcome, Query};
+use crate::store::{LineMask, QueriedGroup, ResourceChanges};
 use crate::telemetry::Scope;
 use crate::time::TimeRange;
 
 /// Source: CloudWatch Logs quotas: a query times out after 60 minutes.
 const TIME_MAX: Duration = Duration::from_secs(3600);
-/// Lines that one read of a group may look at before a stop is noticed are bounded by the store.
-const PAGE: usize = 10_000;
 
 /// What is under way, by id, with what stops it: queries, and in further ones exports and tails.
 #[derive(Clone, Debug, Default)]
@@ -79,8 +74,11 @@ pub(super) struct Job {
 pub(super) async fn run(call: Call, mut job: Job, stop: CancellationToken) {
     let clock = &call.state().clock;
     let started = clock.monotonic();
+    let logs = call.state().store.logs();
+    let groups = groups(&call, &job);
+    let scan = logs.query(call.scope(), &groups, &job.query, job.context);
     let ended = tokio::select! {
-        ended = tokio::time::timeout(TIME_MAX, scan(&call, &job)) => ended,
+        ended = tokio::time::timeout(TIME_MAX, scan) => ended,
         () = stop.cancelled() => {
             job.document.status = QueryStatus::Cancelled;
             Ok(Ok(Ok(Outcome::default())))
@@ -116,62 +114,20 @@ pub(super) async fn run(call: Call, mut job: Job, stop: CancellationToken) {
     call.queries().remove(&job.id);
 }
 
-/// Feeds every line of the groups to the query.
-async fn scan(call: &Call, job: &Job) -> Result<Result<Outcome, InsightsError>, ReadError> {
-    let execution = Mutex::new(Some(job.query.start(job.context)));
-    let refused = Mutex::new(None);
-    let logs = call.state().store.logs();
-    for group in &job.document.groups {
-        let log = format!("{}:{group}", call.scope().account);
-        let mask = match job.query.unmasks() {
-            true => LogMask::none(),
-            false => call.state().monitor.logs().mask(call.scope(), group),
-        };
-        let start = log_record::pointer_start(group);
-        let feed = |event: &StoredLogEvent| {
-            let pointer = format!("{start}{}", event.id());
-            let message = mask.apply(event.ingestion_time, &event.message);
-            let record = Record {
-                timestamp: event.timestamp,
-                ingestion_time: event.ingestion_time,
-                message: &message,
-                log: &log,
-                stream: &event.stream,
-                pointer: &pointer,
-            };
-            let mut execution = execution.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(running) = execution.as_mut().filter(|running| !running.is_satisfied())
-                && let Err(fault) = running.push(&record)
-            {
-                *refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
-                *execution = None;
-            }
-            false
-        };
-        let mut token: Option<String> = None;
-        loop {
-            let search = LogSearch {
-                group,
-                streams: StreamSelection::All,
-                range: job.context.range,
-                direction: Direction::OldestFirst,
-                token: token.as_deref(),
-                limit: PAGE,
-            };
-            let found = logs.filter_events(call.scope(), &search, &feed).await?;
-            match found.next_token {
-                Some(next) => token = Some(next),
-                None => break,
-            }
+/// The groups of a query, masked unless it says otherwise.
+fn groups(call: &Call, job: &Job) -> Vec<QueriedGroup> {
+    let group = |name: &Arc<str>| {
+        let mask = call.state().monitor.logs().mask(call.scope(), name);
+        let is_masked = !job.query.unmasks() && !mask.is_empty();
+        QueriedGroup {
+            name: Arc::clone(name),
+            pointer_start: log_record::pointer_start(name),
+            mask: is_masked.then(|| {
+                LineMask::new(move |ingested, text: &str| mask.apply(ingested, text).into_owned())
+            }),
         }
-    }
-    let execution = execution.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let refused = refused.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(match (execution, refused) {
-        (Some(execution), None) => execution.finish(),
-        (_, Some(fault)) => Err(fault),
-        (None, None) => Ok(Outcome::default()),
-    })
+    };
+    job.document.groups.iter().map(group).collect()
 }
 
 /// Both bounds of a query are inclusive, in seconds or, as some clients send them, milliseconds.
