@@ -67,6 +67,19 @@ named! {
 }
 
 impl ComparisonOperator {
+    /// How people write it.
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::GreaterThanOrEqualToThreshold => ">=",
+            Self::GreaterThanThreshold => ">",
+            Self::LessThanThreshold => "<",
+            Self::LessThanOrEqualToThreshold => "<=",
+            Self::LessThanLowerOrGreaterThanUpperThreshold => "outside",
+            Self::LessThanLowerThreshold => "below",
+            Self::GreaterThanUpperThreshold => "above",
+        }
+    }
+
     /// Whether it compares with a band instead of a number.
     pub const fn needs_band(self) -> bool {
         matches!(

@@ -8,13 +8,16 @@
 mod composite;
 mod condition;
 mod definition;
+mod edit;
 mod evaluate;
 mod event;
 mod fault;
+mod fill;
 mod history;
 mod math;
 mod put;
 mod reason;
+pub mod replay;
 mod rule;
 mod rule_parser;
 mod state;
@@ -29,6 +32,7 @@ pub use definition::{
     MetricDataQuery, MetricStat, NamedStatistic, SingleMetric, Tag, Threshold, TreatMissingData,
     Watched,
 };
+pub use edit::EditFault;
 pub use evaluate::{Basis, Evaluation, evaluate};
 pub use event::{AlarmRef, state_change_event};
 pub use fault::{AlarmFault, Constraint, FaultCode, Must, QueriesFault};

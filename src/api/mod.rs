@@ -16,6 +16,7 @@ mod body;
 mod call;
 mod cloudtrail;
 mod cloudwatch;
+mod coalmine;
 mod error;
 mod events;
 mod fault;
@@ -79,6 +80,7 @@ fn services() -> Vec<service::Service> {
     vec![
         cloudtrail::service(),
         cloudwatch::service(),
+        coalmine::service(),
         events::service(),
         logs::service(),
         sns::service(),

@@ -8,6 +8,7 @@ use super::logs::LogRules;
 use super::schedule::{CanaryList, ScheduleCommand};
 use crate::canary::definition::Canary;
 use crate::canary::load::Fault;
+use crate::store::{ReadError, Store};
 use crate::telemetry::Scope;
 
 /// Asks the monitor, and reads what it knows. Cheap to clone.
@@ -22,6 +23,16 @@ pub struct MonitorHandle {
 }
 
 impl MonitorHandle {
+    /// A monitor that does nothing: it knows the stored alarms and answers for them, but schedules,
+    /// evaluates and delivers nothing, and carries out no command. For looking into a data folder.
+    ///
+    /// Errors: as the store's reads.
+    pub async fn at_rest(store: &Store, scope: Scope) -> Result<Self, ReadError> {
+        let (schedule, _nobody) = mpsc::channel(1);
+        let alarms = AlarmHandle::at_rest(store).await?;
+        Ok(Self { scope, alarms, list: CanaryList::default(), schedule })
+    }
+
     /// The scope that canaries, their runs and their alarms are in.
     pub const fn scope(&self) -> &Scope {
         &self.scope

@@ -14,6 +14,7 @@
 //! ```
 
 mod alarms;
+pub mod backtest;
 mod deliver;
 mod handle;
 mod hosted;
@@ -45,5 +46,6 @@ pub use logs::{
     target_kind,
 };
 pub use run_row::{ArtifactRow, CanaryRow, CanaryRunRow, CanaryState};
+pub use schedule::declared_alarms;
 pub use settings::MonitorSettings;
 pub use start::{Monitor, MonitorError, MonitorParts};

@@ -198,6 +198,14 @@ impl AlarmBook {
         names.map(|name| (key.0.clone(), Arc::clone(name))).collect()
     }
 
+    /// The timer of a suppression that is over first, and whose it is.
+    pub(in crate::monitor) fn next_timer(&self) -> Option<(Timestamp, AlarmKey)> {
+        let due = |(key, tracked): (&AlarmKey, &Tracked)| {
+            Some((tracked.snapshot.condition.suppression.due()?, key.clone()))
+        };
+        self.alarms.iter().filter_map(due).min()
+    }
+
     /// Composites whose suppression has a timer that is over.
     pub(in crate::monitor) fn suppressions_due(&self, at: Timestamp) -> Vec<AlarmKey> {
         let is_due = |tracked: &Tracked| {

@@ -18,7 +18,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot};
 
 use self::announce::Announcer;
-use self::book::AlarmBook;
 use super::deliver::NewRow;
 use super::kind;
 use super::memory::RunMemory;
@@ -29,10 +28,13 @@ use crate::store::{ReadError, Store};
 use crate::task::TaskGroup;
 use crate::telemetry::{MetricId, Scope};
 use crate::time::Clock;
+pub(in crate::monitor) use book::{AlarmBook, AlarmKey};
 pub use book::{AlarmCondition, AlarmDefinition, AlarmSnapshot};
 pub use command::{ActionsSwitch, AlarmCallError, ForcedState};
 pub(in crate::monitor) use command::{AlarmCommand, CallAnswer};
 pub(in crate::monitor) use evaluator::Evaluator;
+pub(in crate::monitor) use pass::Pass;
+pub(in crate::monitor) use window::Reader;
 
 /// So many commands wait for the evaluator; callers wait for room.
 const COMMANDS_WAITING_MAX: usize = 256;
@@ -77,6 +79,13 @@ impl AlarmHandle {
             forced: BTreeSet::new(),
         };
         tasks.spawn("alarms", |stop| evaluator.run(obeyed, stop));
+        Ok(Self { book, commands })
+    }
+
+    /// The stored alarms; nobody evaluates them.
+    pub(super) async fn at_rest(store: &Store) -> Result<Self, ReadError> {
+        let book = Arc::new(RwLock::new(load(store).await?));
+        let (commands, _nobody) = mpsc::channel(1);
         Ok(Self { book, commands })
     }
 

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 
 /// What one look at the alarms changes, composites included, before any of it is stored.
 #[derive(Debug)]
-pub(super) struct Pass<'a> {
+pub(in crate::monitor) struct Pass<'a> {
     book: &'a AlarmBook,
     at: Timestamp,
     /// Conditions as they will be.
@@ -23,19 +23,19 @@ pub(super) struct Pass<'a> {
 
 /// One alarm's change.
 #[derive(Clone, Debug)]
-pub(super) struct Change {
-    pub(super) key: AlarmKey,
-    pub(super) definition: AlarmDefinition,
+pub(in crate::monitor) struct Change {
+    pub(in crate::monitor) key: AlarmKey,
+    pub(in crate::monitor) definition: AlarmDefinition,
     /// How it is from now on.
-    pub(super) condition: AlarmCondition,
+    pub(in crate::monitor) condition: AlarmCondition,
     /// The transition, where the state changed; a suppression can change alone.
-    pub(super) transition: Option<StateTransition>,
+    pub(in crate::monitor) transition: Option<StateTransition>,
     /// The state whose actions are to be done now.
-    pub(super) actions: Option<StateTransition>,
+    pub(in crate::monitor) actions: Option<StateTransition>,
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn new(book: &'a AlarmBook, at: Timestamp) -> Self {
+    pub(in crate::monitor) fn new(book: &'a AlarmBook, at: Timestamp) -> Self {
         Self {
             book,
             at,
@@ -46,12 +46,12 @@ impl<'a> Pass<'a> {
     }
 
     /// What was found, children before the composites on them.
-    pub(super) fn into_changes(self) -> Vec<Change> {
+    pub(in crate::monitor) fn into_changes(self) -> Vec<Change> {
         self.found
     }
 
     /// An alarm's state changes; composites follow.
-    pub(super) fn transition(&mut self, key: &AlarmKey, transition: StateTransition) {
+    pub(in crate::monitor) fn transition(&mut self, key: &AlarmKey, transition: StateTransition) {
         self.note(key, transition);
         while let Some(changed) = self.unfollowed.pop_front() {
             self.follow(&changed);
@@ -80,7 +80,7 @@ impl<'a> Pass<'a> {
     }
 
     /// A suppression's timer is over, or its suppressor changed.
-    pub(super) fn suppressor(&mut self, key: &AlarmKey) {
+    pub(in crate::monitor) fn suppressor(&mut self, key: &AlarmKey) {
         let Some(snapshot) = self.book.get(key) else { return };
         let AlarmDefinition::Composite(alarm) = &snapshot.definition else { return };
         let Some(condition) = self.condition(key) else { return };
@@ -104,7 +104,7 @@ impl<'a> Pass<'a> {
     }
 
     /// A composite is looked at because its definition changed.
-    pub(super) fn definition(&mut self, key: &AlarmKey, word: &str) {
+    pub(in crate::monitor) fn definition(&mut self, key: &AlarmKey, word: &str) {
         let Some(snapshot) = self.book.get(key) else { return };
         let AlarmDefinition::Composite(alarm) = &snapshot.definition else { return };
         let state = self.rule_state(&key.0, alarm);
@@ -171,11 +171,11 @@ impl<'a> Pass<'a> {
 }
 
 impl Change {
-    pub(super) fn alarm(&self) -> AlarmRef<'_> {
+    pub(in crate::monitor) fn alarm(&self) -> AlarmRef<'_> {
         self.definition.as_ref()
     }
 
-    pub(super) fn state(&self) -> &AlarmState {
+    pub(in crate::monitor) fn state(&self) -> &AlarmState {
         &self.condition.state
     }
 }

@@ -1,10 +1,7 @@
 use std::collections::BTreeMap;
 
-use crate::alarm::{
-    AlarmOrigin, Datapoint, EvaluationWindow, MathPlan, MetricAlarm, SingleMetric, Watched,
-};
-use crate::query::metric_math::Series;
-use crate::query::statistic::{Statistic, Summary};
+use crate::alarm::{AlarmOrigin, EvaluationWindow, MathPlan, MetricAlarm, SingleMetric, Watched};
+use crate::query::statistic::Summary;
 use crate::store::{ReadError, Store};
 use crate::telemetry::{MetricId, Scope, StandardUnit};
 use crate::time::{Period, TimeRange, Timestamp};
@@ -34,15 +31,17 @@ pub(super) async fn evaluation_window(
         // An alarm whose expressions this build cannot compute: nothing is known of it.
         (Watched::Queries { .. }, None) => {
             let range = alarm.window(at);
-            Ok(slots(range, alarm.period(), &BTreeMap::new()))
+            Ok(EvaluationWindow::fill(range, alarm.period(), |_at| None))
         }
     }
 }
 
-struct Reader<'a> {
-    store: &'a Store,
-    scope: &'a Scope,
-    period: Period,
+/// Reads metrics as alarms see them.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::monitor) struct Reader<'a> {
+    pub(in crate::monitor) store: &'a Store,
+    pub(in crate::monitor) scope: &'a Scope,
+    pub(in crate::monitor) period: Period,
 }
 
 impl Reader<'_> {
@@ -67,13 +66,8 @@ impl Reader<'_> {
         range: TimeRange,
     ) -> Result<EvaluationWindow, ReadError> {
         let summaries = self.summaries(&single.metric, single.unit, range).await?;
-        let statistic = single.statistic.statistic();
-        let datapoint = |(start, summary): (Timestamp, Summary)| {
-            let value = statistic.of(&summary)?;
-            Some((start, Datapoint::new(value, summary.sample_count)))
-        };
-        let points = summaries.into_iter().filter_map(datapoint).collect();
-        Ok(slots(range, self.period, &points))
+        let datapoint = |at| summaries.get(&at).and_then(|samples| single.datapoint(samples));
+        Ok(EvaluationWindow::fill(range, self.period, datapoint))
     }
 
     async fn expression(
@@ -83,22 +77,18 @@ impl Reader<'_> {
     ) -> Result<EvaluationWindow, ReadError> {
         let mut read = Vec::new();
         for planned in plan.metrics() {
-            let summaries = self.summaries(&planned.metric, planned.unit, range).await?;
-            read.push(series(&planned.id, self.period, planned.statistic, &summaries));
+            let samples = self.summaries(&planned.metric, planned.unit, range).await?;
+            let point = |(at, sum)| Some((at, planned.statistic.of(&sum)?));
+            read.push(samples.into_iter().filter_map(point).collect());
         }
-        let computed = plan.compute(read, (range, self.period));
-        // The expression computed when the alarm was put; over these points it does not.
-        let computed = computed.map(|series| series.points).unwrap_or_default();
-        let datapoint = |value| Datapoint { value, sample_count: None, band: None };
-        let points = computed.into_iter().map(|(start, value)| (start, datapoint(value))).collect();
-        Ok(slots(range, self.period, &points))
+        Ok(plan.window(read, (range, self.period)))
     }
 
     /// The samples of each period. Units are merged when the alarm names none.
     ///
     /// Differs: AWS leaves it undefined what an alarm without a unit does with several units.
-    async fn summaries(
-        &self,
+    pub(in crate::monitor) async fn summaries(
+        self,
         metric: &MetricId,
         unit: Option<StandardUnit>,
         range: TimeRange,
@@ -114,25 +104,4 @@ impl Reader<'_> {
         }
         Ok(merged)
     }
-}
-
-fn series(
-    id: &str,
-    period: Period,
-    statistic: Statistic,
-    summaries: &BTreeMap<Timestamp, Summary>,
-) -> Series {
-    let points = summaries.iter().filter_map(|(start, sum)| Some((*start, statistic.of(sum)?)));
-    Series { label: id.to_owned(), period, points: points.collect() }
-}
-
-fn slots(
-    range: TimeRange,
-    period: Period,
-    points: &BTreeMap<Timestamp, Datapoint>,
-) -> EvaluationWindow {
-    let width = period.as_millis();
-    let starts = std::iter::successors(Some(range.start), |at| Some(at.plus_millis(width)));
-    let slots = starts.take_while(|at| *at < range.end).map(|at| points.get(&at).copied());
-    EvaluationWindow::new(range.end, period, slots.collect())
 }

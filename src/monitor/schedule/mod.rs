@@ -8,6 +8,7 @@ mod admission;
 mod scheduler;
 mod timetable;
 
+pub use scheduler::declared_alarms;
 pub(in crate::monitor) use scheduler::{
     CanaryList, SCHEDULE_COMMANDS_MAX, ScheduleCommand, Scheduler, SchedulerParts,
 };

@@ -18,6 +18,7 @@ use crate::monitor::settings::MonitorSettings;
 use crate::monitor::watch::FolderChange;
 use crate::runner::{RunRequest, Runner};
 use crate::task::TaskGroup;
+use crate::telemetry::Scope;
 use crate::time::{Clock, Timestamp};
 
 /// So many commands wait for the scheduler.
@@ -183,7 +184,7 @@ impl Scheduler {
         let now = self.reading();
         let known = self.canaries.insert(Arc::clone(&name), Arc::clone(&canary));
         let is_edited = known.as_ref().is_some_and(|k| k.source.text() != canary.source.text());
-        let alarms = declared_alarms(&canary, &self.parts.settings, now.wall);
+        let alarms = declared_alarms(&canary, &self.parts.settings.scope, now.wall);
         let scope = &self.parts.settings.scope;
         self.parts.alarms.declare(scope, &name, alarms).await;
         if known.is_none() || is_edited {
@@ -326,15 +327,11 @@ async fn run_all(
 }
 
 /// The alarms that a canary's file declares.
-fn declared_alarms(
-    canary: &Canary,
-    settings: &MonitorSettings,
-    configured: Timestamp,
-) -> Vec<MetricAlarm> {
+pub fn declared_alarms(canary: &Canary, scope: &Scope, configured: Timestamp) -> Vec<MetricAlarm> {
     let alarm = |(number, declared): (usize, &AlarmDeclaration)| {
         let condition = Condition::parse(&declared.when).ok()?;
         let usual = || format!("Synthetics-Alarm-{}-{number}", canary.name).into();
-        let topic = |channel: &Arc<str>| settings.scope.arn("sns", channel).into();
+        let topic = |channel: &Arc<str>| scope.arn("sns", channel).into();
         Some(condition.alarm(ConditionAlarm {
             name: declared.name.clone().unwrap_or_else(usual),
             canary: &canary.name,
