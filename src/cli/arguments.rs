@@ -8,6 +8,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand,
 
 use super::ExitStatus;
 use super::baselines::BaselinesCommand;
+use super::alarms::AlarmsCommand;
 use super::check::CheckCommand;
 use super::defaults::FileDefaults;
 use super::demo::DemoCommand;
@@ -101,6 +102,7 @@ pub(super) enum Command {
     Check(CheckCommand),
     Serve(ServeCommand),
     Baselines(BaselinesCommand),
+    Alarms(AlarmsCommand),
     Demo(DemoCommand),
     Diff(DiffCommand),
     Doctor(DoctorCommand),

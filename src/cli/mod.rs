@@ -4,6 +4,7 @@
 //! handed down as values. What a command does is decided in the rooms below; a subcommand only
 //! wires them together, prints, and chooses an [`ExitStatus`].
 
+mod alarms;
 mod arguments;
 mod baselines;
 mod check;
@@ -18,6 +19,7 @@ mod import;
 mod new;
 mod picture_files;
 mod print_config;
+mod range;
 mod ready;
 mod run;
 mod runner_flags;
@@ -25,6 +27,8 @@ mod schema;
 mod screen;
 mod serve;
 mod signal;
+mod source;
+mod table;
 mod trust;
 mod values;
 
@@ -66,6 +70,7 @@ fn execute(arguments: Vec<OsString>) -> ExitStatus {
         Command::Run(command) => run::execute(&context, command),
         Command::Check(command) => check::execute(&context, command),
         Command::Serve(command) => serve::execute(&context, command),
+        Command::Alarms(command) => alarms::execute(&context, command),
         Command::Demo(command) => demo::execute(&context, command),
         Command::Baselines(command) => baselines::execute(&context, command),
         Command::Diff(command) => diff::execute(&context, command),

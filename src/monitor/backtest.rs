@@ -133,12 +133,12 @@ pub async fn backtest(
     };
     let span = bench.span(&request.alarm, request.range).await?;
     let span = span.ok_or(BacktestError::NoData { name: Arc::clone(&name) })?;
-    let original = bench.outcome(&request.alarm, span.range).await?;
+    let original = bench.outcome(&request.alarm, span).await?;
     let changed = match changed {
         Some(alarm) => {
             let setting = |(name, value): &(String, String)| format!("{name}={value}");
             let settings = request.settings.iter().map(setting).collect();
-            Some(Outcome { settings, ..bench.outcome(&alarm, span.range).await? })
+            Some(Outcome { settings, ..bench.outcome(&alarm, span).await? })
         }
         None => None,
     };
@@ -158,28 +158,43 @@ struct Bench<'a> {
 struct Span {
     range: TimeRange,
     coarse_before: bool,
+    begins: Begins,
+}
+
+/// What comes before a range.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    /// More data.
+    Amidst,
+    /// Nothing that an alarm could look at.
+    WithFirstDatapoint,
 }
 
 impl Bench<'_> {
-    async fn outcome(
-        &self,
-        alarm: &AlarmDefinition,
-        range: TimeRange,
-    ) -> Result<Outcome, BacktestError> {
+    async fn outcome(&self, alarm: &AlarmDefinition, span: Span) -> Result<Outcome, BacktestError> {
+        let range = span.range;
         match alarm {
             AlarmDefinition::Metric(alarm) => {
-                let replay = self.metric(alarm, range).await?;
+                let replay = self.metric(alarm, span).await?;
                 let bound = flake_bound_secs(alarm);
                 let outcome = Outcome { condition: alarm.in_words(), ..Outcome::default() };
                 Ok(outcome.of(&replay, pages(&replay.flips, range, bound), (range, bound)))
             }
-            AlarmDefinition::Composite(alarm) => self.composite(alarm, range).await,
+            AlarmDefinition::Composite(alarm) => self.composite(alarm, span).await,
         }
     }
 
-    /// Evaluations begin before the range, so that it begins with a state that means something.
-    async fn metric(&self, alarm: &MetricAlarm, range: TimeRange) -> Result<Replay, BacktestError> {
-        let warm = TimeRange::new(alarm.window(range.start).start, range.end);
+    /// Evaluations begin before the range, so that it begins with a state that means something; or,
+    /// where nothing is stored before it, once there can be N datapoints.
+    async fn metric(&self, alarm: &MetricAlarm, span: Span) -> Result<Replay, BacktestError> {
+        let range = span.range;
+        let from = match span.begins {
+            Begins::Amidst => alarm.window(range.start).start,
+            Begins::WithFirstDatapoint => {
+                range.start.plus(alarm.period().as_duration() * alarm.evaluation_periods)
+            }
+        };
+        let warm = TimeRange::new(from.min(range.end), range.end);
         let plan = plan(alarm)?;
         let recorded = recorded_range(alarm, warm);
         let mut read = Vec::new();
@@ -212,7 +227,8 @@ impl Bench<'_> {
         for alarm in self.metric_alarms(alarm)? {
             let plan = plan(&alarm)?;
             let grain = grain(&alarm);
-            let whole = TimeRange::new(range.start.floor(Period::HOUR), range.end);
+            let before = alarm.window(range.start).start.floor(Period::HOUR);
+            let whole = TimeRange::new(before, range.end);
             for (metric, unit) in watched(&alarm, plan.as_ref()) {
                 let fine = self.read(&metric, unit, (grain, whole)).await?;
                 let fine = fine.first().map(|(at, _)| *at);
@@ -226,9 +242,11 @@ impl Bench<'_> {
                 first = first.into_iter().chain(fine).min();
             }
         }
-        let start = first.map(|first| first.max(range.start));
-        let range = start.map(|start| TimeRange::new(start, range.end.max(start)));
-        Ok(range.map(|range| Span { range, coarse_before: coarse }))
+        let Some(first) = first else { return Ok(None) };
+        let start = first.max(range.start);
+        let begins = if first > range.start { Begins::WithFirstDatapoint } else { Begins::Amidst };
+        let range = TimeRange::new(start, range.end.max(start));
+        Ok(Some(Span { range, coarse_before: coarse, begins }))
     }
 
     /// The metric alarms that an alarm rests on: itself, or those below it.
@@ -282,14 +300,15 @@ impl Bench<'_> {
     async fn composite(
         &self,
         top: &Arc<CompositeAlarm>,
-        range: TimeRange,
+        span: Span,
     ) -> Result<Outcome, BacktestError> {
+        let range = span.range;
         let mut stage = Stage::new(self.scope);
         let (mut evaluations, mut datapoints, mut bound) = (0, 0, 0);
         let mut flips: Vec<(Timestamp, Arc<str>, Flip)> = Vec::new();
         for (name, definition) in self.below(top)? {
             if let AlarmDefinition::Metric(alarm) = &definition {
-                let replay = self.metric(alarm, range).await?;
+                let replay = self.metric(alarm, span).await?;
                 evaluations += replay.evaluations;
                 datapoints += replay.datapoints;
                 bound = bound.max(flake_bound_secs(alarm));
@@ -458,5 +477,196 @@ impl Stage {
 
     fn of(&self, name: &Arc<str>) -> Seen {
         self.seen.get(name).cloned().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alarm::{PutMetricAlarm, StateTransition, TreatMissingData, evaluate};
+    use crate::monitor::MonitorHandle;
+    use crate::monitor::alarms::evaluation_window;
+    use crate::store::StoreSettings;
+    use crate::task::TaskGroup;
+    use crate::telemetry::{
+        Dimensions, MetricBatch, MetricDatum, MetricValue, StorageResolution, TelemetryBatch,
+    };
+    use crate::time::{Clock, ManualClock};
+
+    const START: Timestamp = Timestamp::from_secs(1_795_000_020);
+
+    async fn filled(values: &[Option<f64>]) -> (tempfile::TempDir, Store, TaskGroup) {
+        let folder = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::frozen(START));
+        let tasks = TaskGroup::new();
+        let store = Store::open(StoreSettings::new(folder.path()), clock, &tasks).await.unwrap();
+        let datum = |(minute, value): (i64, &Option<f64>)| {
+            Some(MetricDatum {
+                metric_name: "Latency".into(),
+                dimensions: Dimensions::of([("Shop", "1")]),
+                timestamp: START.plus_millis(minute * 60_000),
+                value: MetricValue::Value((*value)?),
+                unit: StandardUnit::Milliseconds,
+                storage_resolution: StorageResolution::Standard,
+            })
+        };
+        let data = (0..).zip(values).filter_map(datum).collect();
+        let mut batch = TelemetryBatch::new(Scope::default());
+        batch.metrics.push(MetricBatch { namespace: "Shop".into(), data });
+        store.append(batch).await.unwrap();
+        (folder, store, tasks)
+    }
+
+    fn alarm(settings: &[(&str, &str)]) -> MetricAlarm {
+        let input = serde_json::json!({
+            "AlarmName": "slow", "Namespace": "Shop", "MetricName": "Latency",
+            "Dimensions": [{"Name": "Shop", "Value": "1"}], "Statistic": "Average", "Period": 60,
+            "EvaluationPeriods": 3, "DatapointsToAlarm": 2, "Threshold": 500.0,
+            "ComparisonOperator": "GreaterThanThreshold",
+        });
+        let input: PutMetricAlarm = serde_json::from_value(input).unwrap();
+        let settings: Vec<_> =
+            settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        input.validate(START).unwrap().edited(&settings).unwrap()
+    }
+
+    /// The life of the alarm, as the evaluator leads it, minute by minute.
+    async fn lived(store: &Store, alarm: &MetricAlarm, range: TimeRange) -> Vec<Flip> {
+        let mut state = AlarmState::initial(range.start);
+        let mut flips = Vec::new();
+        let mut at = range.start.floor(alarm.cadence());
+        let plan = plan(alarm).unwrap();
+        while at < range.end {
+            let scope = Scope::default();
+            let window = evaluation_window(store, &scope, alarm, plan.as_ref(), at).await.unwrap();
+            let evaluation = evaluate(alarm, &window, state.value);
+            let reason = || (evaluation.reason(alarm, &window), None);
+            if let Some(StateTransition { to, .. }) = state.transition(evaluation.state, at, reason)
+            {
+                let reason = to.reason.to_string();
+                flips.push(Flip { at, to: to.value, reason, worst: None });
+                state = to;
+            }
+            at = at.plus(alarm.cadence().as_duration());
+        }
+        flips
+    }
+
+    #[tokio::test]
+    async fn a_replay_tells_what_a_life_minute_by_minute_would_have_told() {
+        let mut random = fastrand::Rng::with_seed(6);
+        let value = |random: &mut fastrand::Rng| match random.u32(0..10) {
+            0..2 => None,
+            2..6 => Some(f64::from(random.u32(100..400))),
+            _ => Some(f64::from(random.u32(400..900))),
+        };
+        let values: Vec<Option<f64>> = (0..400).map(|_| value(&mut random)).collect();
+        let (_folder, store, tasks) = filled(&values).await;
+        let monitor = MonitorHandle::at_rest(&store, Scope::default()).await.unwrap();
+        let scope = Scope::default();
+        let bench = Bench { store: &store, alarms: monitor.alarms(), scope: &scope };
+        let range = TimeRange::new(START, START.plus_millis(400 * 60_000));
+        let math = serde_json::json!([
+            {"Id": "e", "Expression": "m * 2 - 500", "ReturnData": true},
+            {"Id": "m", "ReturnData": false, "MetricStat": {"Period": 300, "Stat": "p90", "Metric": {
+                "Namespace": "Shop", "MetricName": "Latency",
+                "Dimensions": [{"Name": "Shop", "Value": "1"}]}}},
+        ]);
+        let mut alarms = vec![MetricAlarm {
+            watched: Watched::Queries {
+                queries: serde_json::from_value(math).unwrap(),
+                period: Period::FIVE_MINUTES,
+            },
+            ..alarm(&[])
+        }];
+        for mode in TreatMissingData::ALL {
+            let mode = ("TreatMissingData", mode.as_str());
+            alarms.push(alarm(&[mode]));
+            alarms.push(alarm(&[mode, ("Period", "300"), ("Statistic", "Maximum")]));
+            alarms.push(alarm(&[mode, ("Period", "300"), ("Statistic", "p75")]));
+            alarms.push(alarm(&[mode, ("Period", "3600"), ("Statistic", "Sum")]));
+        }
+        for alarm in &alarms {
+            let warm = TimeRange::new(alarm.window(range.start).start, range.end);
+            let expected = lived(&store, alarm, warm).await;
+            let span = Span { range, coarse_before: false, begins: Begins::Amidst };
+            let replayed = bench.metric(alarm, span).await.unwrap().flips;
+            let plain: Vec<Flip> =
+                replayed.into_iter().map(|flip| Flip { worst: None, ..flip }).collect();
+            assert_eq!(plain, expected, "{}", alarm.in_words());
+        }
+        tasks.shutdown(std::time::Duration::from_secs(1)).await;
+    }
+
+    fn minutes(text: &str) -> Vec<Option<f64>> {
+        let value = |word| match word {
+            "0" => Some(100.0),
+            "X" => Some(900.0),
+            _ => None,
+        };
+        text.split_whitespace().map(value).collect()
+    }
+
+    async fn tested(alarm: AlarmDefinition, children: &[MetricAlarm], points: &str) -> Outcome {
+        let values = minutes(points);
+        let (_folder, store, tasks) = filled(&values).await;
+        let scope = Scope::default();
+        for child in children {
+            let condition = AlarmCondition {
+                state: AlarmState::initial(START),
+                suppression: Suppression::None,
+            };
+            let resources = store.resources();
+            resources
+                .put(&scope, super::super::kind::METRIC_ALARM, &child.name, child)
+                .await
+                .unwrap();
+            let kind = super::super::kind::ALARM_STATE;
+            resources.put(&scope, kind, &child.name, &condition).await.unwrap();
+        }
+        let monitor = MonitorHandle::at_rest(&store, scope.clone()).await.unwrap();
+        let range =
+            TimeRange::new(START, START.plus_millis(i64::try_from(values.len()).unwrap() * 60_000));
+        let request = BacktestRequest { alarm, settings: Vec::new(), range };
+        let report = backtest(&store, monitor.alarms(), &scope, &request).await.unwrap();
+        tasks.shutdown(std::time::Duration::from_secs(1)).await;
+        report.original
+    }
+
+    fn told(outcome: &Outcome) -> Vec<(i64, Option<i64>, PageKind)> {
+        let minute = |at: Timestamp| at.millis_since(START) / 60_000;
+        let pages = outcome.pages.iter();
+        pages.map(|page| (minute(page.from), page.until.map(minute), page.kind)).collect()
+    }
+
+    #[tokio::test]
+    async fn a_page_without_a_breach_after_it_is_a_flake_and_one_with_is_not() {
+        let alarm = AlarmDefinition::Metric(Arc::new(alarm(&[])));
+        let outcome = tested(alarm, &[], "0 0 0 X X 0 0 0 0 X X X 0 0 0 0 X X").await;
+        let expected = [(5, Some(7), PageKind::Flake), (11, Some(14), PageKind::Lasting)];
+        // The last two breaches would page at minute 18, which is the end.
+        assert_eq!(told(&outcome), expected);
+        assert_eq!((outcome.flakes, outcome.alarm_secs), (1, 300));
+        assert_eq!(outcome.pages[1].worst, Some(900.0));
+    }
+
+    #[tokio::test]
+    async fn a_composite_pages_when_its_suppressor_lets_it() {
+        let child = MetricAlarm { name: "child".into(), ..alarm(&[("EvaluationPeriods", "2")]) };
+        let quiet = MetricAlarm { name: "quiet".into(), ..alarm(&[("Threshold", "5000")]) };
+        let composite = crate::alarm::PutCompositeAlarm {
+            alarm_name: Some("top".into()),
+            alarm_rule: Some("ALARM(child)".into()),
+            actions_suppressor: Some("quiet".into()),
+            actions_suppressor_wait_period: Some(120),
+            actions_suppressor_extension_period: Some(60),
+            ..crate::alarm::PutCompositeAlarm::default()
+        };
+        let top = AlarmDefinition::Composite(Arc::new(composite.validate(START).unwrap()));
+        // The first time in ALARM is over before the wait is; the second waits two minutes.
+        let points = "0 0 0 X X 0 0 0 0 0 X X X X X X 0 0 0";
+        let outcome = tested(top, &[child, quiet], points).await;
+        assert_eq!(told(&outcome), [(14, Some(17), PageKind::Lasting)]);
+        assert_eq!(outcome.suppressed, 1);
     }
 }

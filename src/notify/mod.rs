@@ -18,6 +18,7 @@ pub use channel::{
     ChannelSettings, CommandSettings, EmailSecurity, EmailSettings, WebhookSettings,
 };
 pub use notification::{FailedCheck, FailedRun, Notification, NotificationKind};
+pub(crate) use notifier::web_client;
 pub use notifier::{Notifier, NotifierError};
 pub use outcome::{DeliveryFault, DeliveryOutcome};
 pub use preset::WebhookPreset;

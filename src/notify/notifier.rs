@@ -40,16 +40,7 @@ impl Notifier {
         channels: BTreeMap<Arc<str>, ChannelSettings>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, NotifierError> {
-        // No redirects: a receiver that moved is a setting to correct, and a redirect could send
-        // the signed body to somebody else. No proxy from the environment: settings say what is.
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls()?)
-            .redirect(Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("coalmine/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        let client = web_client(CONNECT_TIMEOUT)?;
         Ok(Self { channels: Arc::new(channels), client, clock })
     }
 
@@ -119,6 +110,22 @@ impl Notifier {
             }
         }
     }
+}
+
+/// A client for signed bodies.
+///
+/// No redirects: a receiver that moved is a setting to correct, and a redirect could send the
+/// signed body to somebody else. No proxy from the environment: settings say what is.
+pub(crate) fn web_client(connect_timeout: Duration) -> Result<Client, NotifierError> {
+    let client = Client::builder()
+        .tls_backend_preconfigured(tls()?)
+        .redirect(Policy::none())
+        .no_proxy()
+        .connect_timeout(connect_timeout)
+        .pool_max_idle_per_host(0)
+        .user_agent(concat!("coalmine/", env!("CARGO_PKG_VERSION")))
+        .build()?;
+    Ok(client)
 }
 
 /// The system's roots, and Mozilla's where the system has none.

@@ -37,6 +37,7 @@ mod settings;
 mod step;
 
 pub use baselines::{BaselineError, BaselineFolder, StoredBaseline};
+pub(crate) use auth::sigv4::{Signed as RequestToSign, SigningKey, sign};
 pub use files::CanaryFileError;
 pub use plan::{PlannedStep, RunPlan};
 pub use request::RunRequest;

@@ -26,6 +26,8 @@ fn help_texts_are_as_reviewed() {
         (&["diff", "--help"], "tests/ui/cli/help-diff.txt"),
         (&["doctor", "--help"], "tests/ui/cli/help-doctor.txt"),
         (&["new", "--help"], "tests/ui/cli/help-new.txt"),
+        (&["alarms", "--help"], "tests/ui/cli/help-alarms.txt"),
+        (&["alarms", "backtest", "--help"], "tests/ui/cli/help-alarms-backtest.txt"),
     ] {
         let finished = run(arguments);
         assert_eq!((finished.code, finished.err.as_str()), (0, ""), "{arguments:?}");

@@ -6,6 +6,7 @@ mod aws_hostile;
 mod aws_server;
 #[cfg(test)]
 mod baselines;
+mod backtest;
 mod browser;
 mod browser_faulty_driver;
 mod browser_leaks;

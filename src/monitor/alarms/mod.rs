@@ -35,6 +35,8 @@ pub(in crate::monitor) use command::{AlarmCommand, CallAnswer};
 pub(in crate::monitor) use evaluator::Evaluator;
 pub(in crate::monitor) use pass::Pass;
 pub(in crate::monitor) use window::Reader;
+#[cfg(test)]
+pub(in crate::monitor) use window::evaluation_window;
 
 /// So many commands wait for the evaluator; callers wait for room.
 const COMMANDS_WAITING_MAX: usize = 256;

@@ -11,7 +11,7 @@ use crate::time::{Period, TimeRange, Timestamp};
 /// Shape: one slot a period, oldest first; `None` is a missing datapoint.
 /// Errors: as the store's reads; no partial window is given.
 /// Cancel safety: yes; reads only.
-pub(super) async fn evaluation_window(
+pub(in crate::monitor) async fn evaluation_window(
     store: &Store,
     scope: &Scope,
     alarm: &MetricAlarm,

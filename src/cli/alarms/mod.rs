@@ -1,0 +1,9 @@
+//! `coalmine alarms`: what alarms there are, what became of them, and what they would have done.
+
+mod backtest;
+mod command;
+mod draw;
+mod listing;
+mod words;
+
+pub(super) use command::{AlarmsCommand, execute};
