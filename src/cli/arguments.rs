@@ -7,19 +7,23 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::ExitStatus;
-use super::baselines::BaselinesCommand;
 use super::alarms::AlarmsCommand;
+use super::baselines::BaselinesCommand;
 use super::check::CheckCommand;
 use super::defaults::FileDefaults;
 use super::demo::DemoCommand;
 use super::diff::DiffCommand;
 use super::doctor::DoctorCommand;
+use super::events::EventsCommand;
 use super::import::ImportCommand;
+use super::logs::LogsCommand;
+use super::metrics::MetricsCommand;
 use super::new::NewCommand;
 use super::run::RunCommand;
 use super::schema::SchemaCommand;
 use super::screen::{ColorChoice, MessageChoice};
 use super::serve::ServeCommand;
+use super::traces::TracesCommand;
 
 /// Synthetic monitoring: run canaries against a site, compare its pictures, be told when it breaks
 ///
@@ -103,6 +107,10 @@ pub(super) enum Command {
     Serve(ServeCommand),
     Baselines(BaselinesCommand),
     Alarms(AlarmsCommand),
+    Logs(LogsCommand),
+    Metrics(MetricsCommand),
+    Traces(TracesCommand),
+    Events(EventsCommand),
     Demo(DemoCommand),
     Diff(DiffCommand),
     Doctor(DoctorCommand),

@@ -13,9 +13,12 @@ mod defaults;
 mod demo;
 mod diff;
 mod doctor;
+mod events;
 mod exit;
 mod fatal;
 mod import;
+mod logs;
+mod metrics;
 mod new;
 mod picture_files;
 mod print_config;
@@ -29,8 +32,10 @@ mod serve;
 mod signal;
 mod source;
 mod table;
+mod traces;
 mod trust;
 mod values;
+mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -71,6 +76,10 @@ fn execute(arguments: Vec<OsString>) -> ExitStatus {
         Command::Check(command) => check::execute(&context, command),
         Command::Serve(command) => serve::execute(&context, command),
         Command::Alarms(command) => alarms::execute(&context, command),
+        Command::Logs(command) => logs::execute(&context, command),
+        Command::Metrics(command) => metrics::execute(&context, command),
+        Command::Traces(command) => traces::execute(&context, command),
+        Command::Events(command) => events::execute(&context, command),
         Command::Demo(command) => demo::execute(&context, command),
         Command::Baselines(command) => baselines::execute(&context, command),
         Command::Diff(command) => diff::execute(&context, command),

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +58,10 @@ impl Service {
         signing_name: "monitoring",
     };
     pub(super) const COALMINE: Self = Self::json("Coalmine", "coalmine");
+    pub(super) const LOGS: Self = Self::json("Logs_20140328", "logs");
+    /// REST: operations are called by their paths.
+    pub(super) const XRAY: Self =
+        Self { target: None, content_type: "application/json", signing_name: "xray" };
 
     const fn json(target: &'static str, signing_name: &'static str) -> Self {
         let content_type = "application/x-amz-json-1.1";
@@ -112,9 +116,20 @@ impl Source {
     /// Opens the folder, or gets ready to ask the server.
     pub(super) async fn open(context: &Context, flags: &SourceFlags) -> Result<Self, Fatal> {
         match &flags.url {
-            Some(url) => Remote::new(context, url, flags).map(|r| Self::Remote(Box::new(r))),
-            None => Local::open(context, flags).await.map(|local| Self::Local(Box::new(local))),
+            Some(url) => Remote::new(context, url, flags.sign).map(|r| Self::Remote(Box::new(r))),
+            None => Local::open(context, &flags.data_dir).await.map(|l| Self::Local(Box::new(l))),
         }
+    }
+
+    /// A data folder to write to, made when absent.
+    pub(super) async fn folder(context: &Context, folder: &Path) -> Result<Self, Fatal> {
+        Local::make(context, folder).await.map(|local| Self::Local(Box::new(local)))
+    }
+
+    /// A server to write to; signed where the environment has the keys and it is wanted.
+    pub(super) fn server(context: &Context, url: &Url) -> Result<Self, Fatal> {
+        let signs = context.environment.contains_key("AWS_ACCESS_KEY_ID");
+        Remote::new(context, url, signs).map(|remote| Self::Remote(Box::new(remote)))
     }
 
     /// Calls an operation of a JSON service.
@@ -147,6 +162,32 @@ impl Source {
         Err(Fatal::new(end, why.to_owned()))
     }
 
+    /// Everything that an operation lists under `list`, page after page.
+    pub(super) async fn pages(
+        &self,
+        service: Service,
+        operation: &str,
+        input: &Value,
+        list: &str,
+    ) -> Result<Vec<Value>, Fatal> {
+        let mut input = input.clone();
+        let mut found = Vec::new();
+        loop {
+            let mut answer = self.call(service, operation, &input).await?;
+            let items = answer.get_mut(list).and_then(Value::as_array_mut);
+            found.extend(items.map(std::mem::take).unwrap_or_default());
+            // Services spell the first letter as they spell their other members.
+            let token = ["NextToken", "nextToken"].into_iter().find_map(|name| {
+                let token = answer.get(name)?.as_str().filter(|token| !token.is_empty())?;
+                Some((name, token.to_owned()))
+            });
+            let (Some((name, token)), Some(members)) = (token, input.as_object_mut()) else {
+                return Ok(found);
+            };
+            members.insert(name.to_owned(), token.into());
+        }
+    }
+
     /// Ends in order: what was opened is closed.
     pub(super) async fn close(self) {
         let Self::Local(local) = self else { return };
@@ -159,18 +200,23 @@ impl Source {
 }
 
 impl Local {
-    async fn open(context: &Context, flags: &SourceFlags) -> Result<Self, Fatal> {
-        let shown = flags.data_dir.display();
-        if !flags.data_dir.join("format").exists() {
+    async fn open(context: &Context, folder: &Path) -> Result<Self, Fatal> {
+        let shown = folder.display();
+        if !folder.join("format").exists() {
             let message = format!("{shown} is no data folder");
             let hint = "name one with --data-dir, or a server with --url http://127.0.0.1:4586";
             return Err(Fatal::new(ExitStatus::DataFolder, message).hint(hint));
         }
+        Self::make(context, folder).await
+    }
+
+    async fn make(context: &Context, folder: &Path) -> Result<Self, Fatal> {
         let tasks = TaskGroup::new();
         let clock = Arc::clone(&context.clock);
-        let settings = StoreSettings::new(&flags.data_dir);
+        let settings = StoreSettings::new(folder);
         let store = Store::open(settings, clock, &tasks).await.map_err(|error| {
-            let fatal = Fatal::new(ExitStatus::DataFolder, "cannot look into it").because(&error);
+            let fatal =
+                Fatal::new(ExitStatus::DataFolder, "cannot open the data folder").because(&error);
             match error {
                 OpenError::Locked { .. } => fatal.hint(
                     "a running `coalmine serve` answers for its folder: ask it with --url URL, \
@@ -220,11 +266,11 @@ impl Local {
 }
 
 impl Remote {
-    fn new(context: &Context, url: &Url, flags: &SourceFlags) -> Result<Self, Fatal> {
+    fn new(context: &Context, url: &Url, signs: bool) -> Result<Self, Fatal> {
         let client = web_client(CONNECT_WAIT).map_err(|error| {
             Fatal::new(ExitStatus::OurSide, "cannot make an HTTP client").because(&error)
         })?;
-        let keys = if flags.sign { Some(keys(context)?) } else { None };
+        let keys = if signs { Some(keys(context)?) } else { None };
         Ok(Self { client, url: url.clone(), keys, clock: Arc::clone(&context.clock) })
     }
 

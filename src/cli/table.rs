@@ -34,6 +34,12 @@ impl Table {
         Self { columns: columns.iter().map(column).collect(), rows: Vec::new() }
     }
 
+    /// A table whose columns are known only now.
+    pub(super) fn of_names(names: impl IntoIterator<Item = String>) -> Self {
+        let column = |name| Column { name };
+        Self { columns: names.into_iter().map(column).collect(), rows: Vec::new() }
+    }
+
     pub(super) fn row(&mut self, cells: Vec<Value>) {
         self.rows.push(cells);
     }

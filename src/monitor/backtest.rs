@@ -244,7 +244,7 @@ impl Bench<'_> {
         }
         let Some(first) = first else { return Ok(None) };
         let start = first.max(range.start);
-        let begins = if first > range.start { Begins::WithFirstDatapoint } else { Begins::Amidst };
+        let begins = if first >= range.start { Begins::WithFirstDatapoint } else { Begins::Amidst };
         let range = TimeRange::new(start, range.end.max(start));
         Ok(Some(Span { range, coarse_before: coarse, begins }))
     }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::alarms::AlarmHandle;
+use super::brought::{BringError, BroughtRun};
 use super::hosted::HostedCanaries;
 use super::logs::LogRules;
 use super::schedule::{CanaryList, ScheduleCommand};
@@ -30,7 +31,20 @@ impl MonitorHandle {
     pub async fn at_rest(store: &Store, scope: Scope) -> Result<Self, ReadError> {
         let (schedule, _nobody) = mpsc::channel(1);
         let alarms = AlarmHandle::at_rest(store).await?;
-        Ok(Self { scope, alarms, list: CanaryList::default(), schedule })
+        let logs = LogRules::load(store).await?;
+        Ok(Self { scope, alarms, logs, list: CanaryList::default(), schedule })
+    }
+
+    /// Keeps a run that was made elsewhere, and has the alarms on its metrics look.
+    ///
+    /// Errors: as the store's; the same run may be brought again and counts once.
+    pub async fn bring(
+        &self,
+        store: &Store,
+        scope: &Scope,
+        run: BroughtRun,
+    ) -> Result<(), BringError> {
+        run.keep(store, &self.alarms, scope).await
     }
 
     /// The scope that canaries, their runs and their alarms are in.

@@ -15,6 +15,7 @@
 
 mod alarms;
 pub mod backtest;
+mod brought;
 mod deliver;
 mod handle;
 mod hosted;
@@ -33,6 +34,7 @@ pub use alarms::{
     ActionsSwitch, AlarmCallError, AlarmCondition, AlarmDefinition, AlarmHandle, AlarmSnapshot,
     ForcedState,
 };
+pub use brought::{BringError, BroughtRun};
 pub use deliver::OutboxRow;
 pub use handle::MonitorHandle;
 pub use hosted::{

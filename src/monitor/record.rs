@@ -210,7 +210,7 @@ fn add_own_metrics(
     batch.metrics.push(MetricBatch { namespace: NAMESPACE.into(), data });
 }
 
-fn metric_ids(batch: &TelemetryBatch) -> Vec<MetricId> {
+pub(super) fn metric_ids(batch: &TelemetryBatch) -> Vec<MetricId> {
     let of_batch = |metrics: &MetricBatch| {
         let namespace = Arc::clone(&metrics.namespace);
         let id = move |datum: &MetricDatum| MetricId {

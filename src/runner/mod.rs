@@ -36,8 +36,8 @@ mod secrets;
 mod settings;
 mod step;
 
-pub use baselines::{BaselineError, BaselineFolder, StoredBaseline};
 pub(crate) use auth::sigv4::{Signed as RequestToSign, SigningKey, sign};
+pub use baselines::{BaselineError, BaselineFolder, StoredBaseline};
 pub use files::CanaryFileError;
 pub use plan::{PlannedStep, RunPlan};
 pub use request::RunRequest;

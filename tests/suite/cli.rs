@@ -27,6 +27,10 @@ fn help_texts_are_as_reviewed() {
         (&["doctor", "--help"], "tests/ui/cli/help-doctor.txt"),
         (&["new", "--help"], "tests/ui/cli/help-new.txt"),
         (&["alarms", "--help"], "tests/ui/cli/help-alarms.txt"),
+        (&["logs", "query", "-h"], "tests/ui/cli/help-logs-query.txt"),
+        (&["metrics", "query", "-h"], "tests/ui/cli/help-metrics-query.txt"),
+        (&["traces", "-h"], "tests/ui/cli/help-traces.txt"),
+        (&["events", "find", "-h"], "tests/ui/cli/help-events-find.txt"),
         (&["alarms", "backtest", "--help"], "tests/ui/cli/help-alarms-backtest.txt"),
     ] {
         let finished = run(arguments);

@@ -4,9 +4,9 @@ mod aws_canaries;
 mod aws_clients;
 mod aws_hostile;
 mod aws_server;
+mod backtest;
 #[cfg(test)]
 mod baselines;
-mod backtest;
 mod browser;
 mod browser_faulty_driver;
 mod browser_leaks;
@@ -45,6 +45,7 @@ mod picture_verdicts;
 #[cfg(test)]
 mod probes;
 mod program;
+mod queries;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]

@@ -1,8 +1,10 @@
-//! What AWS has no operation for: replays of alarms, and runs made elsewhere.
+//! What AWS has no operation for: replays of alarms, a look into a bus, runs made elsewhere.
 //!
 //! JSON 1.1 like AWS's own, so that one client speaks to all of them; the target is `Coalmine`.
 
 mod backtest_alarm;
+mod find_events;
+mod put_run;
 
 use super::error::Fault;
 use super::fault::VALIDATION;
@@ -24,6 +26,10 @@ pub(super) fn service() -> Service {
         },
         error_namespace: "",
         refuse: |error| refuse_as_validator(VALIDATION, error),
-        operations: vec![operation("BacktestAlarm", Effect::ReadsData, backtest_alarm::run)],
+        operations: vec![
+            operation("BacktestAlarm", Effect::ReadsData, backtest_alarm::run),
+            operation("FindEvents", Effect::ReadsData, find_events::run),
+            operation("PutRun", Effect::WritesData, put_run::run),
+        ],
     }
 }

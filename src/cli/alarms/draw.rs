@@ -3,8 +3,8 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style as Ansi};
 
-use super::words::{grouped, length, minute, times};
 use crate::alarm::replay::{Page, PageKind};
+use crate::cli::words::{grouped, length, minute, times};
 use crate::diagnostic::{Style, printable};
 use crate::monitor::backtest::{Backtest, Outcome};
 use crate::time::TimeRange;

@@ -3,13 +3,13 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::words::instant;
 use crate::cli::ExitStatus;
 use crate::cli::context::Context;
 use crate::cli::fatal::Fatal;
 use crate::cli::range::RangeFlags;
 use crate::cli::source::{Service, Source};
 use crate::cli::table::{Form, Table};
+use crate::cli::words::instant;
 use crate::time::Timestamp;
 
 /// List alarms with their states
@@ -68,17 +68,18 @@ pub(super) async fn list(
     command: &ListCommand,
     source: &Source,
 ) -> Result<ExitStatus, Fatal> {
-    let mut input = json!({
-        "AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "MaxRecords": PAGE,
-    });
+    let mut input = json!({ "MaxRecords": PAGE });
     if let Some(prefix) = &command.prefix {
         set(&mut input, "AlarmNamePrefix", json!(prefix));
     }
     if let Some(state) = command.state {
         set(&mut input, "StateValue", json!(state.name()));
     }
-    let lists = ["MetricAlarms", "CompositeAlarms"];
-    let mut alarms = pages(source, "DescribeAlarms", input, &lists).await?;
+    let mut alarms = Vec::new();
+    for (kind, list) in [("MetricAlarm", "MetricAlarms"), ("CompositeAlarm", "CompositeAlarms")] {
+        set(&mut input, "AlarmTypes", json!([kind]));
+        alarms.extend(source.pages(Service::CLOUDWATCH, "DescribeAlarms", &input, list).await?);
+    }
     alarms.sort_by_key(|alarm| text(alarm, "AlarmName"));
     let mut table = Table::new(&["state", "since", "alarm", "why"]);
     for alarm in &alarms {
@@ -107,7 +108,8 @@ pub(super) async fn history(
     if let Some(name) = &command.name {
         set(&mut input, "AlarmName", json!(name));
     }
-    let items = pages(source, "DescribeAlarmHistory", input, &["AlarmHistoryItems"]).await?;
+    let list = "AlarmHistoryItems";
+    let items = source.pages(Service::CLOUDWATCH, "DescribeAlarmHistory", &input, list).await?;
     let mut table = Table::new(&["time", "alarm", "what", "why"]);
     for item in &items {
         let data: Value = serde_json::from_str(&text(item, "HistoryData")).unwrap_or_default();
@@ -122,25 +124,6 @@ pub(super) async fn history(
         context.screen.note("nothing happened to alarms in this time");
     }
     Ok(ExitStatus::Passed)
-}
-
-/// Everything that an operation lists, page after page.
-async fn pages(
-    source: &Source,
-    operation: &str,
-    mut input: Value,
-    lists: &[&str],
-) -> Result<Vec<Value>, Fatal> {
-    let mut found = Vec::new();
-    loop {
-        let answer = source.call(Service::CLOUDWATCH, operation, &input).await?;
-        let items = lists.iter().filter_map(|list| answer.get(*list)?.as_array());
-        found.extend(items.flatten().cloned());
-        match answer.get("NextToken").and_then(Value::as_str) {
-            Some(token) => set(&mut input, "NextToken", json!(token)),
-            None => return Ok(found),
-        }
-    }
 }
 
 fn set(input: &mut Value, name: &str, value: Value) {

@@ -4,6 +4,5 @@ mod backtest;
 mod command;
 mod draw;
 mod listing;
-mod words;
 
 pub(super) use command::{AlarmsCommand, execute};

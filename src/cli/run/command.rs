@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::Value;
+use url::Url;
 
 use super::artifacts::ArtifactFolder;
 use super::dry_run;
+use super::keeper::Keeper;
 use super::outputs::{self, ReportRequest};
 use super::select::{Chosen, Shard};
 use super::session::{Session, WhenFailed};
@@ -19,13 +21,15 @@ use crate::cli::check::{counted, read};
 use crate::cli::context::Context;
 use crate::cli::fatal::Fatal;
 use crate::cli::runner_flags::RunnerFlags;
+use crate::cli::source::Source;
 use crate::report::Detail;
 use crate::runner::{NewPicture, RunRequest};
 
 /// Run canaries once and report how they went
 ///
 /// Takes files and folders of canaries, runs each once for every combination of its matrix, and
-/// ends with 0 when all passed. Nothing is stored: no database is opened.
+/// ends with 0 when all passed. No database is opened, unless --store or --push asks to keep the
+/// runs.
 ///
 /// A file that cannot be read is reported as an error, and the other canaries run all the same. A
 /// step fails when one of its assertions does not hold; and, unless it asserts on the status, when
@@ -112,6 +116,22 @@ pub(in crate::cli) struct RunCommand {
     #[arg(long, help_heading = RUNNING)]
     update_baselines: bool,
 
+    /// Keep what the runs measured in this data folder, made when absent
+    ///
+    /// As `serve` would: metrics, logs, traces, events, the files they left. Ask it afterwards with
+    /// `coalmine metrics`, `logs`, `traces` and `events`.
+    #[arg(long, value_name = "DIR", env = "COALMINE_STORE", hide_env_values = true)]
+    #[arg(help_heading = REPORTING, conflicts_with = "push")]
+    store: Option<PathBuf>,
+
+    /// Bring what the runs measured to this server, whose alarms then look at it
+    ///
+    /// A run counts once, however often it has to be brought. Signed with AWS_ACCESS_KEY_ID and
+    /// AWS_SECRET_ACCESS_KEY where the environment has them.
+    #[arg(long, value_name = "URL", env = "COALMINE_PUSH", hide_env_values = true)]
+    #[arg(help_heading = REPORTING)]
+    push: Option<Url>,
+
     #[command(flatten)]
     runner: RunnerFlags,
 }
@@ -167,13 +187,28 @@ pub(in crate::cli) fn execute(
         runner: command.runner.runner(context, jobs, new),
         reports: outputs::open(reports, &context.screen, detail)?,
         artifacts: ArtifactFolder::new(command.artifacts_dir.clone()),
+        keeper: None,
         jobs,
         when_failed: if command.fail_fast { WhenFailed::Stop } else { WhenFailed::GoOn },
         clock: Arc::clone(&context.clock),
     };
     let mut new_id = || RunId(uuid::Uuid::new_v4().to_string().into());
     let broken = broken_files(&library.faults, context.clock.now(), &mut new_id);
-    context.block_on(session.run(broken, requests))?
+    context.block_on(async {
+        let keeper = keeper(context, command).await?;
+        Session { keeper, ..session }.run(broken, requests).await
+    })?
+}
+
+/// Where the runs are kept: opened before the first one starts, so that a folder that cannot be
+/// used is known at once.
+async fn keeper(context: &Context, command: &RunCommand) -> Result<Option<Keeper>, Fatal> {
+    let source = match (&command.store, &command.push) {
+        (Some(folder), _) => Source::folder(context, folder).await?,
+        (None, Some(url)) => Source::server(context, url)?,
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(Keeper::new(source)))
 }
 
 /// Makes each run of one canary and reports it to the terminal.

@@ -3,6 +3,7 @@
 mod artifacts;
 mod command;
 mod dry_run;
+mod keeper;
 mod outputs;
 mod select;
 mod session;

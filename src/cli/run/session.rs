@@ -5,6 +5,7 @@ use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
 use super::artifacts::ArtifactFolder;
+use super::keeper::Keeper;
 use crate::canary::event::RunEvent;
 use crate::canary::report::{RunOutcome, RunReport};
 use crate::cli::ExitStatus;
@@ -20,6 +21,8 @@ pub(super) struct Session {
     pub(super) runner: Runner,
     pub(super) reports: Reports,
     pub(super) artifacts: ArtifactFolder,
+    /// Where runs are kept, if they are.
+    pub(super) keeper: Option<Keeper>,
     /// How many runs at a time, at least 1.
     pub(super) jobs: usize,
     pub(super) when_failed: WhenFailed,
@@ -56,7 +59,8 @@ impl Session {
         for (position, report) in broken.into_iter().enumerate() {
             desk.run(position, report);
         }
-        let work = make_runs(&desk, &stop, (&self.runner, &self.artifacts), requests, {
+        let places = Places { artifacts: &self.artifacts, keeper: self.keeper.as_ref() };
+        let work = make_runs(&desk, &stop, (&self.runner, places), requests, {
             Pace { first, jobs: self.jobs, when_failed: self.when_failed }
         });
         let was_interrupted = match signals.guard(&stop, work).await {
@@ -65,9 +69,19 @@ impl Session {
             Ended::Asked(..) => true,
         };
         self.runner.close().await;
+        if let Some(keeper) = self.keeper {
+            keeper.close().await;
+        }
         let status = desk.end(clock.monotonic().since(begun))?;
         Ok(if was_interrupted { ExitStatus::Interrupted } else { status })
     }
+}
+
+/// Where what runs leave goes.
+#[derive(Clone, Copy)]
+struct Places<'a> {
+    artifacts: &'a ArtifactFolder,
+    keeper: Option<&'a Keeper>,
 }
 
 #[derive(Clone, Copy)]
@@ -81,7 +95,7 @@ struct Pace {
 async fn make_runs(
     desk: &Desk,
     stop: &CancellationToken,
-    (runner, artifacts): (&Runner, &ArtifactFolder),
+    (runner, places): (&Runner, Places<'_>),
     requests: Vec<RunRequest>,
     pace: Pace,
 ) {
@@ -93,8 +107,14 @@ async fn make_runs(
             if stop.is_cancelled() || enough.is_cancelled() {
                 return;
             }
+            let canary = Arc::clone(&request.canary);
             let mut run = runner.run(request, &mut |event| desk.event(&event)).await;
-            if let Err(error) = artifacts.keep(&mut run) {
+            if let Some(keeper) = places.keeper
+                && let Err(fatal) = keeper.keep(&run, &canary).await
+            {
+                desk.complain(fatal);
+            }
+            if let Err(error) = places.artifacts.keep(&mut run) {
                 let fatal = Fatal::new(ExitStatus::OurSide, "cannot write artifacts");
                 desk.complain(fatal.because(&error));
             }
