@@ -47,7 +47,7 @@ struct FindCommand {
 
 const EXAMPLES: &str = r#"Examples:
   coalmine events find --since 1h
-  coalmine events find '{"source": ["aws.cloudwatch"], "detail": {"state": {"value": ["ALARM"]}}}'"#;
+  coalmine events find '{"detail": {"state": {"value": ["ALARM"]}}}'"#;
 
 const USUAL: Duration = Duration::from_secs(3 * 3_600);
 
