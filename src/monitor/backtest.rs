@@ -569,7 +569,8 @@ mod tests {
         let math = serde_json::json!([
             {"Id": "e", "Expression": "m * 2 - 500", "ReturnData": true},
             {"Id": "m", "ReturnData": false, "MetricStat": {
-                "Period": 300, "Stat": "p90", "Metric": {"Namespace": "Shop", "MetricName": "Latency",
+                "Period": 300, "Stat": "p90", "Metric": {
+                "Namespace": "Shop", "MetricName": "Latency",
                 "Dimensions": [{"Name": "Shop", "Value": "1"}]}}},
         ]);
         let mut alarms = vec![MetricAlarm {
