@@ -49,6 +49,29 @@ pub struct Bus {
     deliveries: TaskGroup,
 }
 
+impl BusHandle {
+    /// A bus that does nothing: it answers for what is stored, but routes and delivers nothing. For
+    /// looking into a data folder.
+    ///
+    /// Errors: as the store's reads.
+    pub async fn at_rest(store: &Store, clock: &Arc<dyn Clock>) -> Result<Self, ReadError> {
+        let book = Arc::new(RuleBook::default());
+        let queues = Queues::load(store, clock).await?;
+        let (inbox, _nobody) = Inbox::new();
+        let topics = Topics::load(TopicParts {
+            store: store.clone(),
+            clock: Arc::clone(clock),
+            router: Router { book: Arc::clone(&book), inbox },
+            link_base: None,
+            has_mail: false,
+        })
+        .await?;
+        let (changed, turn) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(1)));
+        let (store, clock) = (store.clone(), Arc::clone(clock));
+        Ok(Self { store, clock, book, queues, topics, changed, turn })
+    }
+}
+
 impl Bus {
     /// Reads rules and queues, has the store's events routed, and starts delivering in `tasks`.
     ///

@@ -16,10 +16,11 @@ use super::ExitStatus;
 use super::context::Context;
 use super::fatal::Fatal;
 use crate::api::{self, ApiSettings, ApiState, AuditSelection};
+use crate::bus::BusHandle;
 use crate::monitor::MonitorHandle;
 use crate::notify::web_client;
 use crate::runner::{RequestToSign, SigningKey, sign};
-use crate::store::{OpenError, Store, StoreSettings};
+use crate::store::{OpenError, ReadError, Store, StoreSettings};
 use crate::task::TaskGroup;
 use crate::telemetry::Scope;
 use crate::time::Clock;
@@ -225,14 +226,15 @@ impl Local {
                 _ => fatal,
             }
         })?;
-        let monitor = MonitorHandle::at_rest(&store, Scope::default()).await.map_err(|error| {
-            Fatal::new(ExitStatus::DataFolder, "cannot read the alarms").because(&error)
-        })?;
+        let monitor = MonitorHandle::at_rest(&store, Scope::default(), &context.clock).await;
+        let monitor = monitor.map_err(unreadable)?;
+        let bus = BusHandle::at_rest(&store, &context.clock).await.map_err(unreadable)?;
         // Looking is no event of the folder's own history.
         let audit = AuditSelection { management_reads: false, data_events: false };
         let settings = Arc::new(ApiSettings { audit, ..ApiSettings::default() });
         let state = ApiState {
             store: store.clone(),
+            bus,
             monitor,
             tasks: tasks.clone(),
             clock: Arc::clone(&context.clock),
@@ -321,6 +323,10 @@ impl Remote {
         }
         Ok((status, bytes))
     }
+}
+
+fn unreadable(error: ReadError) -> Fatal {
+    Fatal::new(ExitStatus::DataFolder, "cannot read the data folder").because(&error)
 }
 
 fn keys(context: &Context) -> Result<Keys, Fatal> {

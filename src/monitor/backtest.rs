@@ -495,9 +495,13 @@ mod tests {
 
     const START: Timestamp = Timestamp::from_secs(1_795_000_020);
 
+    fn frozen() -> Arc<dyn Clock> {
+        Arc::new(ManualClock::frozen(START))
+    }
+
     async fn filled(values: &[Option<f64>]) -> (tempfile::TempDir, Store, TaskGroup) {
         let folder = tempfile::tempdir().unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::frozen(START));
+        let clock = frozen();
         let tasks = TaskGroup::new();
         let store = Store::open(StoreSettings::new(folder.path()), clock, &tasks).await.unwrap();
         let datum = |(minute, value): (i64, &Option<f64>)| {
@@ -562,7 +566,7 @@ mod tests {
         };
         let values: Vec<Option<f64>> = (0..400).map(|_| value(&mut random)).collect();
         let (_folder, store, tasks) = filled(&values).await;
-        let monitor = MonitorHandle::at_rest(&store, Scope::default()).await.unwrap();
+        let monitor = MonitorHandle::at_rest(&store, Scope::default(), &frozen()).await.unwrap();
         let scope = Scope::default();
         let bench = Bench { store: &store, alarms: monitor.alarms(), scope: &scope };
         let range = TimeRange::new(START, START.plus_millis(400 * 60_000));
@@ -625,7 +629,7 @@ mod tests {
             let kind = super::super::kind::ALARM_STATE;
             resources.put(&scope, kind, &child.name, &condition).await.unwrap();
         }
-        let monitor = MonitorHandle::at_rest(&store, scope.clone()).await.unwrap();
+        let monitor = MonitorHandle::at_rest(&store, scope.clone(), &frozen()).await.unwrap();
         let range =
             TimeRange::new(START, START.plus_millis(i64::try_from(values.len()).unwrap() * 60_000));
         let request = BacktestRequest { alarm, settings: Vec::new(), range };

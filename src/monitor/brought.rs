@@ -153,9 +153,11 @@ mod tests {
         let at = Timestamp::from_secs(1_795_000_020);
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::frozen(at));
         let tasks = TaskGroup::new();
-        let store = Store::open(StoreSettings::new(folder.path()), clock, &tasks).await.unwrap();
+        let store = Store::open(StoreSettings::new(folder.path()), Arc::clone(&clock), &tasks)
+            .await
+            .unwrap();
         let scope = Scope::default();
-        let monitor = MonitorHandle::at_rest(&store, scope.clone()).await.unwrap();
+        let monitor = MonitorHandle::at_rest(&store, scope.clone(), &clock).await.unwrap();
         for _ in 0..2 {
             let text = serde_json::to_string(&run(at)).unwrap();
             let again: BroughtRun = serde_json::from_str(&text).unwrap();

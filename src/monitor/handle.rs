@@ -11,6 +11,7 @@ use crate::canary::definition::Canary;
 use crate::canary::load::Fault;
 use crate::store::{ReadError, Store};
 use crate::telemetry::Scope;
+use crate::time::Clock;
 
 /// Asks the monitor, and reads what it knows. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -28,10 +29,14 @@ impl MonitorHandle {
     /// evaluates and delivers nothing, and carries out no command. For looking into a data folder.
     ///
     /// Errors: as the store's reads.
-    pub async fn at_rest(store: &Store, scope: Scope) -> Result<Self, ReadError> {
+    pub async fn at_rest(
+        store: &Store,
+        scope: Scope,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, ReadError> {
         let (schedule, _nobody) = mpsc::channel(1);
         let alarms = AlarmHandle::at_rest(store).await?;
-        let logs = LogRules::load(store).await?;
+        let logs = LogRules::load(store, Arc::clone(clock)).await?;
         Ok(Self { scope, alarms, logs, list: CanaryList::default(), schedule })
     }
 
