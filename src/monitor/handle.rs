@@ -4,12 +4,17 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::alarms::AlarmHandle;
 use super::brought::{BringError, BroughtRun};
-use super::hosted::HostedCanaries;
+use super::hosted::{HostedCanaries, HostedParts};
 use super::logs::LogRules;
+use super::memory::RunMemory;
+use super::record::Recorder;
 use super::schedule::{CanaryList, ScheduleCommand};
+use super::settings::MonitorSettings;
 use crate::canary::definition::Canary;
 use crate::canary::load::Fault;
+use crate::runner::{Runner, RunnerSettings};
 use crate::store::{ReadError, Store};
+use crate::task::TaskGroup;
 use crate::telemetry::Scope;
 use crate::time::Clock;
 
@@ -37,7 +42,22 @@ impl MonitorHandle {
         let (schedule, _nobody) = mpsc::channel(1);
         let alarms = AlarmHandle::at_rest(store).await?;
         let logs = LogRules::load(store, Arc::clone(clock)).await?;
-        Ok(Self { scope, alarms, logs, list: CanaryList::default(), schedule })
+        let recorder = Recorder {
+            store: store.clone(),
+            alarms: alarms.clone(),
+            logs: logs.clone(),
+            memory: RunMemory::default(),
+            settings: Arc::new(MonitorSettings::default()),
+            clock: Arc::clone(clock),
+        };
+        let hosted = HostedCanaries::at_rest(HostedParts {
+            store: store.clone(),
+            runner: Runner::new(RunnerSettings::default(), Arc::clone(clock)),
+            recorder,
+            clock: Arc::clone(clock),
+            tasks: TaskGroup::new(),
+        });
+        Ok(Self { scope, alarms, logs, hosted, list: CanaryList::default(), schedule })
     }
 
     /// Keeps a run that was made elsewhere, and has the alarms on its metrics look.

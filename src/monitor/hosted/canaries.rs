@@ -96,6 +96,16 @@ impl HostedCanaries {
         Ok(own)
     }
 
+    /// Knows what is kept and runs none of it.
+    pub(in crate::monitor) fn at_rest(parts: HostedParts) -> Self {
+        Self {
+            parts: Arc::new(parts),
+            running: Arc::default(),
+            changing: Arc::default(),
+            places: Arc::new(Semaphore::new(0)),
+        }
+    }
+
     async fn resume(&self) -> Result<(), ReadError> {
         let resources = self.parts.store.resources();
         let rows = resources.everywhere::<HostedCanaryRow>(kind::HOSTED_CANARY).await?;
