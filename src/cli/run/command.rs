@@ -222,6 +222,7 @@ pub(in crate::cli) fn once(
         runner: flags.runner(context, 1, NewPicture::Refuse),
         reports: outputs::open(&reports, &context.screen, Detail::Steps)?,
         artifacts: ArtifactFolder::new("coalmine-artifacts".into()),
+        keeper: None,
         jobs: 1,
         when_failed: WhenFailed::GoOn,
         clock: Arc::clone(&context.clock),
