@@ -23,6 +23,9 @@ const BLOCKS: [char; 9] = ['·', '▁', '▂', '▃', '▄', '▅', '▆', '▇'
 /// BOUND: of more pages only the last are listed, unless all are asked for.
 const LISTED: usize = 30;
 
+/// One line of a comparison.
+type Fact = fn(&Outcome, TimeRange) -> String;
+
 impl Drawing {
     /// The backtest as people read it.
     pub(super) fn of(self, backtest: &Backtest) -> String {
@@ -110,7 +113,7 @@ impl Drawing {
         }
         let column = wide.max(14);
         add(text, format_args!("\n  {:<14}  {:>14}  {name:>column$}\n", "", "as it is"));
-        let facts: [(&str, fn(&Outcome, TimeRange) -> String); 5] = [
+        let facts: [(&str, Fact); 5] = [
             ("pages", |outcome, _| grouped(outcome.pages.len().try_into().unwrap_or(u64::MAX))),
             ("of them flakes", |outcome, _| outcome.flakes.to_string()),
             ("in ALARM", |outcome, _| length(outcome.alarm_secs)),
@@ -209,20 +212,20 @@ fn verdict(outcome: &Outcome, range: TimeRange) -> String {
     };
     match (outcome.flakes, count) {
         (0, _) => {}
-        (flakes, count) if flakes == count && count == 1 => said += ", a flake",
-        (flakes, count) if flakes == count => said += ", all of them flakes",
-        (flakes, _) => said += &format!(", {flakes} of them flakes"),
+        (flakes, count) if flakes == count && count == 1 => said.push_str(", a flake"),
+        (flakes, count) if flakes == count => said.push_str(", all of them flakes"),
+        (flakes, _) => add(&mut said, format_args!(", {flakes} of them flakes")),
     }
     if outcome.alarm_secs > 0 {
         let whole = (range.end.millis_since(range.start) / 1_000).max(1);
         let percent = share(outcome.alarm_secs, whole);
-        said += &format!("; {} in ALARM ({percent} %)", length(outcome.alarm_secs));
+        add(&mut said, format_args!("; {} in ALARM ({percent} %)", length(outcome.alarm_secs)));
     }
     if outcome.unknown_secs > 0 {
-        said += &format!("; {} without data", length(outcome.unknown_secs));
+        add(&mut said, format_args!("; {} without data", length(outcome.unknown_secs)));
     }
     if outcome.suppressed > 0 {
-        said += &format!("; {} more held by the suppressor", outcome.suppressed);
+        add(&mut said, format_args!("; {} more held by the suppressor", outcome.suppressed));
     }
     said
 }
