@@ -5,9 +5,12 @@ use tokio::sync::{Notify, Semaphore};
 use super::kind;
 use super::queue::Queues;
 use super::refusal::{BusError, RefusalKind};
+use super::replay::ReplayStops;
+use super::route::Router;
 use super::rule::{EventBus, RuleBook, Tag};
 use super::topic::Topics;
 use crate::store::{AppendError, Page, ResourceChanges, Store};
+use crate::task::TaskGroup;
 use crate::telemetry::{AccountId, DEFAULT_EVENT_BUS, Region, Scope};
 use crate::time::Clock;
 
@@ -19,6 +22,9 @@ pub struct BusHandle {
     pub(super) book: Arc<RuleBook>,
     pub(super) queues: Queues,
     pub(super) topics: Topics,
+    pub(super) router: Router,
+    pub(super) tasks: TaskGroup,
+    pub(super) replay_stops: Arc<ReplayStops>,
     /// Told when rules changed.
     pub(super) changed: Arc<Notify>,
     /// Changes of documents are made one after another.

@@ -11,6 +11,7 @@
 //!                            -> dead-letter queue, once given up
 //! ```
 
+mod archive;
 mod carry;
 mod connection;
 mod deliver;
@@ -19,6 +20,7 @@ pub mod kind;
 mod policy;
 pub mod queue;
 mod refusal;
+mod replay;
 mod route;
 mod rule;
 mod rules;
@@ -26,11 +28,13 @@ mod start;
 mod tick;
 pub mod topic;
 
+pub use archive::{Archive, Era};
 pub use connection::{
     ApiDestination, AuthParameters, AuthorizationType, Connection, HttpParameterSet, Parameter,
 };
 pub use handle::{BusHandle, bus_arn, bus_of_arn, topic_scope};
 pub use refusal::{BusError, RefusalKind};
+pub use replay::{Replay, ReplayState, archive_source};
 pub use rule::{
     DeadLetterConfig, EventBus, FailedTarget, InputMap, PutRule, RetrySettings, Rule, RuleState,
     Tag, Target, read_pattern, rule_arn,

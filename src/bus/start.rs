@@ -122,13 +122,25 @@ impl Bus {
         let ticker = Ticker {
             store: store.clone(),
             book: Arc::clone(&book),
-            router,
+            router: router.clone(),
             clock: Arc::clone(&clock),
             changed: Arc::clone(&changed),
         };
         turns.spawn("schedule rules", |stop| ticker.run(stop));
         let turn = Arc::new(Semaphore::new(1));
-        let handle = BusHandle { store, clock, book, queues, topics, changed, turn };
+        let handle = BusHandle {
+            store,
+            clock,
+            book,
+            queues,
+            topics,
+            router,
+            tasks: turns.clone(),
+            replay_stops: Arc::default(),
+            changed,
+            turn,
+        };
+        handle.resume_replays().await?;
         Ok(Self { handle, turns, deliveries })
     }
 

@@ -103,6 +103,11 @@ async fn boto3_sends_and_receives_messages_in_two_protocols() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn boto3_archives_events_and_replays_them() {
+    passes("test_archives").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn boto3_publishes_to_topics_and_reaches_http_receivers() {
     passes("test_topics").await;
 }

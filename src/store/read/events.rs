@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::error::ReadError;
 use super::super::handle::Store;
-use super::super::lsn::Arrival;
+use super::super::lsn::{Arrival, Lsn};
 use super::super::recent::EventKey;
 use super::super::segment::{EventTable, event_key};
 use super::rows;
@@ -24,6 +24,8 @@ pub struct EventPosition(EventKey);
 pub struct FoundEvents {
     /// The events, by time.
     pub events: Vec<Arc<Event>>,
+    /// The append that each came with.
+    pub arrivals: Vec<Lsn>,
     /// Where the next page begins; `None` when this is the last.
     pub next: Option<EventPosition>,
 }
@@ -43,7 +45,7 @@ impl Events<'_> {
         let key = |at, arrival| EventKey { scope: scope.clone(), bus: bus.into(), at, arrival };
         let mut found: BTreeMap<EventKey, Arc<Event>> = BTreeMap::new();
         if range.is_empty() {
-            return Ok(FoundEvents { events: Vec::new(), next: None });
+            return Ok(FoundEvents { events: Vec::new(), arrivals: Vec::new(), next: None });
         }
         let first = key(range.start, Arrival::default());
         let end = key(range.end, Arrival::default());
@@ -53,7 +55,7 @@ impl Events<'_> {
         };
         let after = after.map_or(&first, |EventPosition(after)| after.max(&first));
         if *after >= end {
-            return Ok(FoundEvents { events: Vec::new(), next: None });
+            return Ok(FoundEvents { events: Vec::new(), arrivals: Vec::new(), next: None });
         }
         let (shared, view) = (&self.0.shared, self.0.shared.view());
         let bounds = (start, Bound::Excluded(end));
@@ -87,6 +89,7 @@ impl Events<'_> {
         .await?;
         let next = found.keys().nth(limit.saturating_sub(1)).cloned().map(EventPosition);
         let next = next.filter(|_| found.len() > limit);
-        Ok(FoundEvents { events: found.into_values().take(limit).collect(), next })
+        let arrivals = found.keys().take(limit).map(|key| key.arrival.lsn).collect();
+        Ok(FoundEvents { events: found.into_values().take(limit).collect(), arrivals, next })
     }
 }
