@@ -74,6 +74,12 @@ pub enum BrowserAction {
     },
     /// Work inside a frame from here on; `None` leaves it.
     Frame(Option<Locator>),
+    /// Work in another tab.
+    Tab(TabMove),
+    /// Refuse the tab's requests to addresses that these describe, `*` for any text.
+    Block(Vec<Text>),
+    /// Send headers with every request of the tab.
+    Headers(Vec<(Arc<str>, Text)>),
     /// Set a cookie on the current page's site.
     Cookie {
         /// Its name.
@@ -81,6 +87,17 @@ pub enum BrowserAction {
         /// Its value.
         value: Text,
     },
+}
+
+/// A move between the tabs of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TabMove {
+    /// To the one that a page opened last; waits for it.
+    Newest,
+    /// To the one that the run began with.
+    First,
+    /// Closes this one and goes to the first.
+    Close,
 }
 
 /// A move in the session's history.

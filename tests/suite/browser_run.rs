@@ -168,3 +168,111 @@ fn in_pr_trust_a_page_reaches_nothing_that_is_not_listed() {
         runner.close().await;
     });
 }
+
+/// The file says what the visitor is like, and the page sees it.
+#[test]
+fn the_browser_is_what_the_canary_says() {
+    run(async {
+        let bench = Bench::new();
+        let page = "<title>me</title><p id=me></p><script>me.textContent = [innerWidth, innerHeight,\
+             devicePixelRatio, navigator.language, new Date(0).getHours(),\
+             matchMedia('(prefers-color-scheme: dark)').matches].join(' ')</script>";
+        let site = Site::with(&[("/", page)]).await;
+        let text = "
+canary: shop
+browser: { viewport: 800x600, scale: 2, locale: de-DE, timezone: Asia/Tokyo, colour_scheme: dark }
+steps:
+  - step: look
+    browser:
+      - open: 'BASE/'
+      - expect: { text: { '#me': 800 600 2 de-DE 9 true } }
+      - screenshot: me
+";
+        let report = bench.run(text, &site, NewPicture::Approve).await;
+        assert_eq!(report.outcome, RunOutcome::Passed, "{:?}", report.failure());
+        let picture = &report.attempts[0].steps[0].pictures[0];
+        assert_eq!(picture.baseline, "shop/me@800x600@2x.dark.png");
+    });
+}
+
+const REQUESTS: &str = "
+canary: shop
+steps:
+  - step: ask
+    browser:
+      - block: '*/tracker*'
+      - headers: { x-canary: 'yes' }
+      - open: 'BASE/'
+      - expect: { text: { '#tracker': refused, '#header': 'yes' } }
+      - click: a
+      - tab: newest
+      - expect: { title: Help, text: { '#header': nothing } }
+      - reload
+      - expect: { title: Help, text: { '#header': 'yes', '#tracker': refused } }
+      - tab: first
+      - expect: { title: Shop }
+      - tab: first
+      - click: a
+      - tab: newest
+      - tab: close
+      - expect: { title: Shop }
+";
+
+#[test]
+fn requests_are_refused_and_marked_in_every_tab_from_when_it_is_worked_in() {
+    use axum::response::Html;
+    use axum::routing::get;
+    run(async {
+        let page = |title: &'static str| {
+            move |headers: axum::http::HeaderMap| async move {
+                let said = headers.get("x-canary").and_then(|value| value.to_str().ok());
+                let said = said.unwrap_or("nothing").to_owned();
+                Html(format!(
+                    "<title>{title}</title><p id=header>{said}</p><p id=tracker></p>\
+                     <a href=/help target=_blank>Help</a><script>fetch('/tracker.js').then(\
+                     () => tracker.textContent = 'loaded', () => tracker.textContent = 'refused')\
+                     </script>"
+                ))
+            }
+        };
+        let router = axum::Router::new()
+            .route("/", get(page("Shop")))
+            .route("/help", get(page("Help")))
+            .route("/tracker.js", get(|| async { "" }));
+        let (bench, site) = (Bench::new(), Site::serving(router).await);
+        let report = bench.run(REQUESTS, &site, NewPicture::Refuse).await;
+        assert_eq!(report.outcome, RunOutcome::Passed, "{:?}", report.failure());
+
+        let first =
+            REQUESTS.replace("      - tab: newest\n      - tab: close", "      - tab: close");
+        let report = bench.run(&first, &site, NewPicture::Refuse).await;
+        let (_, failure) = report.failure().expect("the first tab is not closed");
+        assert_eq!(failure.message, "the first tab stays open as long as the run");
+
+        let none = REQUESTS
+            .replace("      - click: a\n", "")
+            .replace("newest", "newest\n        timeout: 300ms");
+        let report = bench.run(&none, &site, NewPicture::Refuse).await;
+        let (_, failure) = report.failure().expect("no tab was opened");
+        assert!(failure.message.contains("a new tab, but none opened"), "{}", failure.message);
+    });
+}
+
+#[test]
+fn no_secret_goes_into_the_headers_of_a_page() {
+    run(async {
+        let (bench, site) = (Bench::new(), Site::with(&[("/", SHOP)]).await);
+        let text = "
+canary: shop
+secrets: [PASSWORD]
+steps:
+  - step: ask
+    browser:
+      - open: 'BASE/'
+      - headers: { authorization: 'Bearer {{ secret.PASSWORD }}' }
+";
+        let report = bench.run(text, &site, NewPicture::Refuse).await;
+        let (_, failure) = report.failure().expect("the run failed");
+        assert_eq!(failure.verdict, Verdict::Policy);
+    });
+}

@@ -11,7 +11,7 @@ use super::reader::Reader;
 use super::{page_expect, page_shapes, root, screenshot};
 use crate::canary::document::{Entry, Node};
 use crate::canary::page::{
-    BrowserAction, BrowserStep, HistoryMove, Locator, PageSubject, WaitCondition,
+    BrowserAction, BrowserStep, HistoryMove, Locator, PageSubject, TabMove, WaitCondition,
 };
 use crate::canary::quantity;
 use crate::canary::template::Text;
@@ -113,6 +113,13 @@ fn of_entry(entry: &Entry, reader: &mut Reader<'_>) -> Vec<BrowserAction> {
         "viewport" => root::viewport(node, reader)
             .map(|(width, height)| BrowserAction::Viewport { width, height }),
         "dialog" => dialog(entry, reader),
+        "tab" => {
+            let moves =
+                [("newest", TabMove::Newest), ("first", TabMove::First), ("close", TabMove::Close)];
+            reader.choice(node, &moves).map(BrowserAction::Tab)
+        }
+        "block" => Some(BrowserAction::Block(texts(node, reader))),
+        "headers" => Some(BrowserAction::Headers(reader.named_templates(node, "a map of headers"))),
         "frame" if node.as_text() == Some("main") => Some(BrowserAction::Frame(None)),
         "frame" => locator(node, reader).map(|at| BrowserAction::Frame(Some(at))),
         _ => {

@@ -45,6 +45,9 @@ pub(super) const PAGE_ACTIONS: &[&str] = &[
     "viewport",
     "dialog",
     "frame",
+    "tab",
+    "block",
+    "headers",
     "cookie",
 ];
 
@@ -96,6 +99,21 @@ pub(super) static PAGE_ACTION: Shape = Shape {
             "answer the next dialog",
         ),
         Key::optional("frame", LOCATOR, "work inside this frame; `main` leaves it"),
+        Key::optional(
+            "tab",
+            Choice(&["newest", "first", "close"]),
+            "work in the tab that a page opened last, or in the first again",
+        ),
+        Key::optional(
+            "block",
+            OneOrMany(&Template),
+            "addresses that the tab does not ask for from here on, `*` is any text: */ads/*",
+        ),
+        Key::optional(
+            "headers",
+            MapOf(&Template),
+            "headers of every request of the tab from here on",
+        ),
         Key::optional("cookie", MapOf(&Template), "set cookies on the page's site"),
         Key::optional("timeout", Duration, "how long this action may wait"),
     ],

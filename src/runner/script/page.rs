@@ -26,6 +26,9 @@ const PLAIN: &[&str] = &[
     "viewport",
     "dialog",
     "frame",
+    "tab",
+    "block",
+    "headers",
     "cookie",
 ];
 

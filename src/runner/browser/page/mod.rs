@@ -12,6 +12,7 @@ mod ready;
 mod record;
 mod selector;
 mod session;
+mod tabs;
 mod vitals;
 
 pub use act::{ActionLimit, FieldText};

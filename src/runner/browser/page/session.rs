@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::fault::PageFault;
 use super::record::{ConsoleMessage, PageExchange, Record};
+use super::tabs::Tabs;
 use super::vitals::Measured;
 use crate::runner::browser::error::BrowserError;
 use crate::runner::browser::pool::{Lease, PageSettings};
@@ -32,6 +33,7 @@ pub struct BrowserSession {
     load_limit: Option<Duration>,
     record: Record,
     pub(super) measured: Measured,
+    pub(super) tabs: Tabs,
     /// Texts of the dialogs that were dismissed because nobody answered them.
     pub(super) dismissed: Vec<String>,
 }
@@ -53,15 +55,22 @@ impl BrowserSession {
             load_limit: None,
             record,
             measured: Measured::default(),
+            tabs: Tabs::default(),
             dismissed: Vec::new(),
         };
-        session.surround(deadline).await.map_err(BrowserError::Session)?;
+        let window = session.lease.window().map(ToOwned::to_owned);
+        session.surround(window, deadline).await.map_err(BrowserError::Session)?;
         Ok(session)
     }
 
-    async fn surround(&mut self, deadline: Deadline) -> Result<(), WebDriverError> {
+    /// Goes to a tab and makes it the visitor's.
+    pub(super) async fn surround(
+        &mut self,
+        window: Option<String>,
+        deadline: Deadline,
+    ) -> Result<(), WebDriverError> {
         let mut commands = Vec::new();
-        if let Some(window) = self.lease.window() {
+        if let Some(window) = window {
             commands.push(Command::post("window", json!({ "handle": window })));
         }
         commands.push(self.size_command());
@@ -78,6 +87,13 @@ impl BrowserSession {
             ] {
                 commands.push(Command::devtools(method, parameters));
             }
+            if *locale != PageSettings::default().locale {
+                // Of the language the override above tells scripts only half: this one tells them
+                // and servers the rest. An empty agent leaves the browser's own.
+                let spoken = json!({ "userAgent": "", "acceptLanguage": locale });
+                commands.push(Command::devtools("Emulation.setUserAgentOverride", spoken));
+            }
+            commands.extend(self.tabs.rules());
         }
         for command in commands {
             if let Err(fault) = self.lease.session().issue(command, deadline).await {

@@ -92,6 +92,25 @@ impl Lease {
         }
     }
 
+    /// The tabs of this place; `None` where the session has no others anyway.
+    pub(in crate::runner::browser) async fn tabs(
+        &self,
+        deadline: Deadline,
+    ) -> Option<Result<Vec<String>, BidiError>> {
+        let Place::Local { browser, context, .. } = self.place() else { return None };
+        let whole = serde_json::json!({ "maxDepth": 0 });
+        let tree = browser.bidi().command("browsingContext.getTree", whole, deadline).await;
+        Some(tree.map(|tree| {
+            let tabs = tree.get("contexts").and_then(|list| list.as_array()).into_iter().flatten();
+            let text = |tab: &serde_json::Value, key: &str| {
+                tab.get(key).and_then(|value| value.as_str()).map(ToOwned::to_owned)
+            };
+            tabs.filter(|tab| text(tab, "userContext").as_ref() == Some(&context.user_context))
+                .filter_map(|tab| text(tab, "context"))
+                .collect()
+        }))
+    }
+
     /// The next thing that has happened in the place; `None` when nothing has.
     pub(in crate::runner::browser) fn next_event(&mut self) -> Option<BidiEvent> {
         self.events.as_mut()?.try_recv().ok()

@@ -205,6 +205,7 @@ fn shortened(message: &str) -> String {
 enum Method {
     Get,
     Post,
+    Delete,
 }
 
 /// One command of an open session. Its body may hold a secret, so `Debug` shows the path only.
@@ -223,6 +224,10 @@ impl fmt::Debug for Command {
 impl Command {
     pub(in crate::runner::browser) fn get(path: impl Into<String>) -> Self {
         Self { method: Method::Get, path: path.into(), body: Value::Null }
+    }
+
+    pub(in crate::runner::browser) fn delete(path: impl Into<String>) -> Self {
+        Self { method: Method::Delete, path: path.into(), body: Value::Null }
     }
 
     pub(in crate::runner::browser) fn post(path: impl Into<String>, body: Value) -> Self {
@@ -248,6 +253,7 @@ impl WebDriverCompatibleCommand for Command {
     fn method_and_body(&self, _url: &Url) -> (http::Method, Option<String>) {
         match self.method {
             Method::Get => (http::Method::GET, None),
+            Method::Delete => (http::Method::DELETE, None),
             Method::Post => (http::Method::POST, Some(self.body.to_string())),
         }
     }

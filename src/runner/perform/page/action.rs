@@ -9,7 +9,7 @@ use url::Url;
 use super::target::{observable, selector};
 use super::{Rendering, Stopped};
 use crate::canary::definition::Step;
-use crate::canary::page::{BrowserAction, BrowserStep, PageSubject, WaitCondition};
+use crate::canary::page::{BrowserAction, BrowserStep, PageSubject, TabMove, WaitCondition};
 use crate::canary::report::{Failure, Verdict};
 use crate::canary::secret::SecretText;
 use crate::canary::template::{Rendered, Taint, Text};
@@ -240,6 +240,17 @@ async fn plain_action(
             let frame = frame.as_ref().map(|frame| selector(told, frame)).transpose()?;
             Ok(page.enter_frame(frame.as_ref(), limit).await?)
         }
+        BrowserAction::Tab(TabMove::Newest) => Ok(page.newest_tab(limit).await?),
+        BrowserAction::Tab(TabMove::First) => Ok(page.first_tab(limit).await?),
+        BrowserAction::Tab(TabMove::Close) => Ok(page.close_tab(limit).await?),
+        BrowserAction::Block(patterns) => {
+            let patterns: Result<Vec<String>, _> =
+                patterns.iter().map(|pattern| told.plain(pattern)).collect();
+            Ok(page.block(patterns?, limit).await?)
+        }
+        BrowserAction::Headers(headers) => {
+            Ok(page.send_headers(request_headers(told, headers)?, limit).await?)
+        }
         BrowserAction::Open(_)
         | BrowserAction::Fill(..)
         | BrowserAction::Upload(..)
@@ -253,6 +264,30 @@ async fn plain_action(
             Err(told.broken(message, told.step.span).into())
         }
     }
+}
+
+/// Headers for every request of a page, to whatever host: no secret may be among them.
+fn request_headers(
+    told: &mut Rendering<'_>,
+    headers: &[(Arc<str>, Text)],
+) -> Result<Vec<(String, String)>, Box<Failure>> {
+    let mut sent = Vec::new();
+    for (name, value) in headers {
+        let text = told.plain(value)?;
+        if http::HeaderName::try_from(&**name).is_err()
+            || http::HeaderValue::try_from(text.as_str()).is_err()
+        {
+            return Err(
+                told.broken(format!("`{name}` is no header that can be sent"), value.span())
+            );
+        }
+        sent.push((name.to_string(), text));
+    }
+    if !told.taint.is_clean() {
+        let message = "a page asks many hosts, so no secret may be in its headers";
+        return Err(Box::new(fault::failure(Verdict::Policy, message.to_owned())));
+    }
+    Ok(sent)
 }
 
 /// A text for a field, with the secrets that went into it.

@@ -10,7 +10,7 @@ mod told;
 pub(super) use told::told;
 
 use super::rendering::Rendering;
-use crate::canary::definition::Step;
+use crate::canary::definition::{ColourScheme, Step};
 use crate::canary::page::BrowserStep;
 use crate::canary::report::{Failure, Verdict};
 use crate::runner::attempt::Attempt;
@@ -57,7 +57,7 @@ impl Attempt {
             let message = "this runner was given no browsers";
             return Err(Box::new(fault::failure(Verdict::Runner, message)));
         };
-        let session = browsers.session(&PageSettings::default(), deadline).await;
+        let session = browsers.session(&self.page_settings(), deadline).await;
         session.map_err(|error| {
             let verdict = match error {
                 BrowserError::Untrusted => Verdict::Policy,
@@ -67,6 +67,19 @@ impl Attempt {
             failure.detail = std::error::Error::source(&error).map(ToString::to_string);
             Box::new(failure)
         })
+    }
+
+    /// What the canary says that its visitor is like.
+    fn page_settings(&self) -> PageSettings {
+        let own = &self.run.canary.browser;
+        PageSettings {
+            width: own.width,
+            height: own.height,
+            scale: own.scale,
+            locale: own.locale.to_string(),
+            timezone: own.timezone.to_string(),
+            dark: own.colour_scheme == ColourScheme::Dark,
+        }
     }
 
     async fn page_actions(

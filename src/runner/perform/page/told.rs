@@ -1,6 +1,6 @@
 use super::Rendering;
 use super::target::{name_of, observable, selector};
-use crate::canary::page::{BrowserAction, HistoryMove, Locator, WaitCondition};
+use crate::canary::page::{BrowserAction, HistoryMove, Locator, TabMove, WaitCondition};
 use crate::canary::report::Failure;
 use crate::canary::secret::redact_url;
 use crate::canary::template::Text;
@@ -50,6 +50,18 @@ pub(in crate::runner::perform) fn told(
         BrowserAction::Dialog { .. } => "answer the next dialog".to_owned(),
         BrowserAction::Frame(Some(at)) => on("work inside of", rendering, at)?,
         BrowserAction::Frame(None) => "leave the frame".to_owned(),
+        BrowserAction::Tab(TabMove::Newest) => "work in the newest tab".to_owned(),
+        BrowserAction::Tab(TabMove::First) => "work in the first tab".to_owned(),
+        BrowserAction::Tab(TabMove::Close) => "close the tab".to_owned(),
+        BrowserAction::Block(patterns) => {
+            let texts: Result<Vec<_>, _> =
+                patterns.iter().map(|pattern| rendering.plain(pattern)).collect();
+            format!("block {}", texts?.join(", "))
+        }
+        BrowserAction::Headers(headers) => {
+            let names: Vec<&str> = headers.iter().map(|(name, _)| &**name).collect();
+            format!("send the headers {}", names.join(", "))
+        }
         BrowserAction::Cookie { name, .. } => {
             format!("set the cookie {}", rendering.plain(name)?)
         }
