@@ -174,7 +174,8 @@ fn in_pr_trust_a_page_reaches_nothing_that_is_not_listed() {
 fn the_browser_is_what_the_canary_says() {
     run(async {
         let bench = Bench::new();
-        let page = "<title>me</title><p id=me></p><script>me.textContent = [innerWidth, innerHeight,\
+        let page = "<title>me</title><p id=me></p><script>\
+             me.textContent = [innerWidth, innerHeight,\
              devicePixelRatio, navigator.language, new Date(0).getHours(),\
              matchMedia('(prefers-color-scheme: dark)').matches].join(' ')</script>";
         let site = Site::with(&[("/", page)]).await;
