@@ -58,17 +58,29 @@ impl BusHandle {
         let book = Arc::new(RuleBook::default());
         let queues = Queues::load(store, clock).await?;
         let (inbox, _nobody) = Inbox::new();
+        let router = Router { book: Arc::clone(&book), inbox };
         let topics = Topics::load(TopicParts {
             store: store.clone(),
             clock: Arc::clone(clock),
-            router: Router { book: Arc::clone(&book), inbox },
+            router: router.clone(),
             link_base: None,
             has_mail: false,
         })
         .await?;
         let (changed, turn) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(1)));
         let (store, clock) = (store.clone(), Arc::clone(clock));
-        Ok(Self { store, clock, book, queues, topics, changed, turn })
+        Ok(Self {
+            store,
+            clock,
+            book,
+            queues,
+            topics,
+            router,
+            tasks: TaskGroup::new(),
+            replay_stops: Arc::default(),
+            changed,
+            turn,
+        })
     }
 }
 
