@@ -22,14 +22,14 @@ const DAYS: i64 = 10;
 
 /// Midnight, ten days ago.
 fn start() -> Timestamp {
-    let day = Period::new(86_400).unwrap();
+    let day = Period::new(86_400).expect("a whole day");
     SystemClock.now().floor(day).plus_millis(-DAYS * 86_400_000)
 }
 
 /// Response times of a shop that has its bad minutes.
 fn latency(minute: i64) -> Option<f64> {
     let (day, of_day) = (minute / DAY_MINUTES, minute % DAY_MINUTES);
-    let usual = 180.0 + f64::from(u32::try_from(minute * 37 % 60).unwrap());
+    let usual = 180.0 + f64::from(u32::try_from(minute * 37 % 60).expect("below sixty"));
     Some(match (day, of_day) {
         // An outage, a bad deployment, three blinks, a night without data.
         (2, 843..855) => 900.0,
@@ -43,7 +43,7 @@ fn latency(minute: i64) -> Option<f64> {
 async fn fill(folder: &Path) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let tasks = TaskGroup::new();
-    let store = Store::open(StoreSettings::new(folder), clock, &tasks).await.unwrap();
+    let store = Store::open(StoreSettings::new(folder), clock, &tasks).await.expect("a new folder");
     let datum = |minute: i64| {
         Some(MetricDatum {
             metric_name: "Latency".into(),
@@ -57,8 +57,8 @@ async fn fill(folder: &Path) {
     let mut batch = TelemetryBatch::new(Scope::default());
     let data = (0..DAYS * DAY_MINUTES).filter_map(datum).collect();
     batch.metrics.push(MetricBatch { namespace: "Shop".into(), data });
-    store.append(batch).await.unwrap();
-    store.close().await.unwrap();
+    store.append(batch).await.expect("a small batch");
+    store.close().await.expect("nothing is wrong");
     tasks.shutdown(Duration::from_secs(5)).await;
 }
 
@@ -69,8 +69,9 @@ const ALARM: &str = r#"{"AlarmName": "shop is slow", "Namespace": "Shop", "Metri
 
 /// Dates differ from day to day; times of day do not.
 fn undated(text: &str) -> String {
-    let date =
-        |day: i64| start().plus_millis(day * 86_400_000).to_rfc3339().get(..10).unwrap().to_owned();
+    let date = |day: i64| {
+        start().plus_millis(day * 86_400_000).to_rfc3339().chars().take(10).collect::<String>()
+    };
     (0..=DAYS)
         .fold(text.to_owned(), |text, day| text.replace(&date(day), &format!("day {day:>2}    ")))
 }

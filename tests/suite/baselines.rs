@@ -29,7 +29,7 @@ fn environment() -> Environment {
 /// The approved page of a canary; each has a heading of its own.
 fn page(canary: &str) -> Page {
     let mut page = Page::with_text(240, 200);
-    let shade = canary.len() as u8 + canary.as_bytes()[canary.len() - 1];
+    let shade = canary.bytes().fold(0, u8::wrapping_add);
     page.fill([0, 0, 240, 24], [shade, 40, 90]);
     page
 }

@@ -23,10 +23,10 @@ fn hour() -> Timestamp {
 async fn fill(folder: &Path) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let tasks = TaskGroup::new();
-    let store = Store::open(StoreSettings::new(folder), clock, &tasks).await.unwrap();
+    let store = Store::open(StoreSettings::new(folder), clock, &tasks).await.expect("a new folder");
     let scope = Scope::default();
-    store.logs().create_group(&scope, "/shop").await.unwrap();
-    store.logs().create_stream(&scope, "/shop", "till").await.unwrap();
+    store.logs().create_group(&scope, "/shop").await.expect("a new group");
+    store.logs().create_stream(&scope, "/shop", "till").await.expect("a new stream");
     let mut batch = TelemetryBatch::new(scope);
     let datum = |minute: i64, name: &str, value: f64| MetricDatum {
         metric_name: name.into(),
@@ -59,8 +59,8 @@ async fn fill(folder: &Path) {
         detail: json!({"sum": 12}),
         trace_header: None,
     });
-    store.append(batch).await.unwrap();
-    store.close().await.unwrap();
+    store.append(batch).await.expect("a small batch");
+    store.close().await.expect("nothing is wrong");
     tasks.shutdown(Duration::from_secs(5)).await;
 }
 

@@ -287,7 +287,7 @@ impl Written<'_> {
                 object.text("id", &format!("{digest:016x}"));
                 let (event, message) = exception;
                 let text = |key: &str| {
-                    let attributes = event.into_iter().flat_map(|event| &event.attributes);
+                    let attributes = event.iter().flat_map(|event| &event.attributes);
                     attributes.into_iter().find(|a| a.key == key).and_then(text_of)
                 };
                 object.optional("type", text("exception.type"));

@@ -91,11 +91,7 @@ impl Aggregate {
             }
             State::Moments { count, mean, squares } => {
                 if let Some(number) = self.number(scope) {
-                    // Welford: no large squares are subtracted from each other.
-                    *count += 1.0;
-                    let before = number - *mean;
-                    *mean += before / *count;
-                    *squares += before * (number - *mean);
+                    spread((count, mean, squares), number);
                 }
                 return 0;
             }
@@ -257,4 +253,12 @@ fn histogram(numbers: &[f64], buckets: usize) -> Value {
         (Value::Number(low + width * index as f64).shown(), Json::from(count))
     };
     Value::Json(Arc::new(Json::Object(counts.into_iter().enumerate().map(pair).collect())))
+}
+
+/// Welford's step: no large squares are subtracted from each other.
+fn spread((count, mean, squares): (&mut f64, &mut f64, &mut f64), number: f64) {
+    *count += 1.0;
+    let before = number - *mean;
+    *mean += before / *count;
+    *squares += before * (number - *mean);
 }

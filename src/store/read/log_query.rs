@@ -47,7 +47,7 @@ impl Logs<'_> {
     ) -> Result<Result<Outcome, InsightsError>, ReadError> {
         let mut execution = query.start(context);
         let discovered =
-            |name: &Arc<str>| name.strip_prefix('@').map_or(true, |n| n.starts_with('@'));
+            |name: &Arc<str>| name.strip_prefix('@').is_none_or(|n| n.starts_with('@'));
         let own = |name: Arc<str>| match name.strip_prefix('@') {
             Some(own) if own.starts_with('@') => Arc::from(own),
             _ => name,

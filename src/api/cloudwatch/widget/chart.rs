@@ -426,7 +426,7 @@ mod tests {
             {"horizontal": [{"value": 5, "color": "#00ff00"}]}}"##;
         let widget = Widget::parse(text, Timestamp::EPOCH).unwrap();
         let start = widget.start;
-        let points = (0..10).map(|n| (start.plus_millis(n * 300_000), f64::from(n as i32)));
+        let points = (0_u8..10).map(|n| (start.plus_millis(i64::from(n) * 300_000), f64::from(n)));
         let look = Look { color: Some([255, 0, 0]), right: false };
         let line = Line { label: "m".to_owned(), points: points.collect(), look };
         let chart = Chart { widget, lines: vec![line] };
