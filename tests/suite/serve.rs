@@ -70,3 +70,30 @@ fn anonymous_access_from_other_machines_is_refused_with_3() {
     assert!(refused.err.contains("anonymous access on 0.0.0.0:0"), "{}", refused.err);
     assert!(refused.err.contains("--credentials"), "{}", refused.err);
 }
+
+#[test]
+fn a_reset_forgets_everything_and_only_where_it_is_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = "Action=PutMetricData&Version=2010-08-01&Namespace=Shop\
+               &MetricData.member.1.MetricName=Orders&MetricData.member.1.Value=7";
+    let list = "Action=ListMetrics&Version=2010-08-01&Namespace=Shop";
+    let server = serve(folder.path());
+    let refused = ask(&server, "POST", "/_coalmine/reset", (FORM, ""));
+    assert!(!refused.starts_with("HTTP/1.1 200"), "{refused}");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait(), 0);
+    let arguments = ["serve", "--allow-reset", "--listen", "0", "--data-dir", "data"];
+    let server = Server::start(coalmine(folder.path(), &arguments));
+    for _ in 0..2 {
+        assert!(ask(&server, "POST", "/", (FORM, put)).starts_with("HTTP/1.1 200"));
+        assert!(ask(&server, "POST", "/", (FORM, list)).contains("Orders"));
+        let answer = ask(&server, "POST", "/_coalmine/reset", (FORM, ""));
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let answer = ask(&server, "POST", "/", (FORM, list));
+        assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains("Orders"), "{answer}");
+    }
+    let answer = ask(&server, "POST", "/_coalmine/reset?account=111122223333", (FORM, ""));
+    assert!(answer.starts_with("HTTP/1.1 501"), "{answer}");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait(), 0);
+}

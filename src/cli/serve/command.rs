@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
-use super::house::House;
+use super::house::{House, Plans};
 use crate::cli::ExitStatus;
 use crate::cli::context::Context;
 use crate::cli::demo::listen;
@@ -66,6 +66,12 @@ pub(in crate::cli) struct ServeCommand {
     #[arg(env = "COALMINE_XRAY_DAEMON", hide_env_values = true, value_parser = listen_address)]
     pub(super) xray_daemon: Option<SocketAddr>,
 
+    /// Let clients forget everything by POST /_coalmine/reset, for test suites
+    ///
+    /// Whatever is in the data folder is deleted, and the server goes on as on its first day.
+    #[arg(long, conflicts_with_all = ["credentials", "xray_daemon"])]
+    pub(super) allow_reset: bool,
+
     /// How many runs at a time
     #[arg(short, long, value_name = "COUNT", default_value = "8")]
     #[arg(env = "COALMINE_JOBS", hide_env_values = true)]
@@ -111,10 +117,11 @@ async fn open(context: &Context, command: &ServeCommand) -> Result<ExitStatus, F
     let mut signals = StopSignals::take()?;
     let api = super::house::api_settings(command)?;
     let (listener, address) = listen(command.listen).await?;
-    let house = House::build(context, command, (api, address)).await?;
+    let house = House::build(context, command, (api.clone(), address)).await?;
     house.ready(address).announce(&context.screen);
     let stop = CancellationToken::new();
-    let ended = signals.guard(&stop, house.live(listener, stop.clone())).await;
+    let plans = Plans { context, command, api, address };
+    let ended = signals.guard(&stop, house.live(plans, listener, stop.clone())).await;
     match ended {
         Ended::Alone(Some(panic)) | Ended::Asked(_, Some(panic)) => {
             let message = format!("task `{}` panicked: {}", panic.task, panic.message);

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::command::{DurabilityChoice, ServeCommand};
+use super::reset::{self, Gate};
 use super::{credentials, http};
 use crate::api::{self, Access, ApiSettings, ApiState};
 use crate::bus::{Bus, BusParts, BusSettings};
@@ -45,6 +46,15 @@ struct Daemon {
     address: SocketAddr,
     listener: TcpListener,
     router: Router,
+}
+
+/// What a house is built by, to be built again after a reset.
+#[derive(Debug)]
+pub(super) struct Plans<'a> {
+    pub(super) context: &'a Context,
+    pub(super) command: &'a ServeCommand,
+    pub(super) api: ApiSettings,
+    pub(super) address: SocketAddr,
 }
 
 /// What the flags say about who may call, and whether that suits the address.
@@ -135,31 +145,73 @@ impl House {
     /// the panic, where there was one.
     pub(super) async fn live(
         mut self,
+        plans: Plans<'_>,
         listener: TcpListener,
         stop: CancellationToken,
     ) -> Option<TaskPanic> {
-        let serving = http::serve(listener, self.router.clone(), stop.clone());
+        let (gate, mut resets) = Gate::before(self.router.clone());
+        let router = if plans.command.allow_reset { gate.router() } else { self.router.clone() };
+        let serving = http::serve(listener, router, stop.clone());
         let daemon = self.daemon.take();
         let sampling = async {
             if let Some(Daemon { listener, router, .. }) = daemon {
                 http::serve(listener, router, stop.clone()).await;
             }
         };
-        let watching = async {
-            let panic = tokio::select! {
-                panic = self.store_tasks.panicked() => panic,
-                panic = self.bus_tasks.panicked() => panic,
-                panic = self.monitor_tasks.panicked() => panic,
-                panic = self.api_tasks.panicked() => panic,
-                () = stop.cancelled() => return None,
-            };
-            tracing::error!(task = %panic.task, "stopping, because a task panicked");
-            stop.cancel();
-            Some(panic)
+        let leading = async {
+            let mut house = self;
+            loop {
+                let asked = tokio::select! {
+                    panic = house.panicked() => {
+                        tracing::error!(task = %panic.task, "stopping, because a task panicked");
+                        stop.cancel();
+                        return (Some(house), Some(panic));
+                    }
+                    () = stop.cancelled() => return (Some(house), None),
+                    Some(asked) = resets.recv() => asked,
+                };
+                let built = house.anew(&plans).await;
+                // A caller that does not wait any more does not undo the reset.
+                asked.send(built.is_ok()).unwrap_or(());
+                match built {
+                    Ok(built) => house = built,
+                    Err(fatal) => {
+                        tracing::error!(fault = ?fatal, "stopping, because a reset failed");
+                        stop.cancel();
+                        return (None, None);
+                    }
+                }
+                gate.open(house.router.clone());
+            }
         };
-        let ((), (), panic) = tokio::join!(serving, sampling, watching);
-        self.stop().await;
+        let ((), (), (house, panic)) = tokio::join!(serving, sampling, leading);
+        if let Some(house) = house {
+            house.stop().await;
+        }
         panic
+    }
+
+    async fn panicked(&self) -> TaskPanic {
+        tokio::select! {
+            panic = self.store_tasks.panicked() => panic,
+            panic = self.bus_tasks.panicked() => panic,
+            panic = self.monitor_tasks.panicked() => panic,
+            panic = self.api_tasks.panicked() => panic,
+        }
+    }
+
+    /// Stops everything, empties the data folder and starts everything again.
+    async fn anew(self, plans: &Plans<'_>) -> Result<Self, Fatal> {
+        self.stop().await;
+        let folder = self.data_dir.clone();
+        drop(self);
+        let emptied = tokio::task::spawn_blocking(move || reset::empty(&folder)).await;
+        let emptied = emptied.map_err(std::io::Error::other).and_then(|emptied| emptied);
+        emptied.map_err(|error| {
+            Fatal::new(ExitStatus::DataFolder, "cannot empty the data folder").because(&error)
+        })?;
+        let api = (plans.api.clone(), plans.address);
+        Box::pin(Self::build(plans.context, plans.command, api)).await
     }
 
     /// ORDER: no client is answered any more; then no run starts, and those in work end and are

@@ -4,6 +4,7 @@ mod command;
 mod credentials;
 mod house;
 mod http;
+mod reset;
 
 pub(super) use command::{ServeCommand, execute};
 pub(super) use http::serve;
