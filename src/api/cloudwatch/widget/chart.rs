@@ -248,13 +248,13 @@ impl Chart {
     fn annotations(&self, canvas: &mut Canvas, plot: Plot, scales: &[Scale; 2]) {
         let [left, _right] = scales;
         for line in &self.widget.horizontal {
-            let (y, color) = (plot.y(left, line.value), line.color.unwrap_or(ANNOTATION));
+            let (y, color) = (crisp(plot.y(left, line.value)), line.color.unwrap_or(ANNOTATION));
             canvas.line((plot.left, y), (plot.right, y), (color, 1.5));
             let x = plot.right - real(line.label.len()) * LETTER_WIDTH - 4.0;
             canvas.text((x, y - LETTER_HEIGHT - 2.0), &line.label, (color, 1.0));
         }
         for line in &self.widget.vertical {
-            let (x, color) = (self.x(plot, line.at), line.color.unwrap_or(ANNOTATION));
+            let (x, color) = (crisp(self.x(plot, line.at)), line.color.unwrap_or(ANNOTATION));
             if (plot.left..=plot.right).contains(&x) {
                 canvas.line((x, plot.top), (x, plot.bottom), (color, 1.5));
                 canvas.text((x + 4.0, plot.top + 2.0), &line.label, (color, 1.0));
@@ -323,6 +323,11 @@ fn real(count: usize) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "a pixel is far wider than a lost millisecond")]
 fn millis(value: i64) -> f64 {
     value as f64
+}
+
+/// The middle of the pixel at `place`: an upright line there has its colour, not half of it twice.
+fn crisp(place: f64) -> f64 {
+    place.floor() + 0.5
 }
 
 impl Canvas {
