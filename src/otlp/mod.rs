@@ -26,6 +26,7 @@ use axum::Router;
 
 pub use daemon::{DaemonError, XrayDaemon};
 
+use crate::monitor::LogRules;
 use crate::store::Store;
 use crate::time::Clock;
 
@@ -40,8 +41,8 @@ pub const SIGNED_FOR: [(&str, &str); 4] = [
 ];
 
 /// Takes OTLP on `/v1/traces`, `/v1/metrics`, `/v1/logs` and as gRPC, and Prometheus remote write
-/// on `/api/v1/write`.
-pub fn router(store: Store, clock: Arc<dyn Clock>) -> Router {
-    let receiver = receive::Receiver::new(store, clock);
+/// on `/api/v1/write`. Log records are subject to `rules`, as those of AWS clients are.
+pub fn router(store: Store, rules: LogRules, clock: Arc<dyn Clock>) -> Router {
+    let receiver = receive::Receiver::new(store, rules, clock);
     http::routes(receiver.clone()).merge(grpc::routes(receiver))
 }

@@ -10,6 +10,7 @@ use super::metrics::{LastPoints, Mapping};
 use super::rejected::Rejected;
 use super::remote_write::{self, Written};
 use super::traces;
+use crate::monitor::LogRules;
 use crate::store::{AppendError, Store};
 use crate::telemetry::{BatchId, MetricBatch, Scope, TelemetryBatch, TraceSegment};
 use crate::time::{Clock, Timestamp};
@@ -23,6 +24,7 @@ pub(super) struct Receiver {
 #[derive(Debug)]
 struct Shared {
     store: Store,
+    rules: LogRules,
     clock: Arc<dyn Clock>,
     listening_since: Timestamp,
     last: LastPoints,
@@ -50,10 +52,10 @@ const APPEND_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 impl Receiver {
     /// Begins to listen.
-    pub(super) fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(store: Store, rules: LogRules, clock: Arc<dyn Clock>) -> Self {
         let listening_since = clock.now();
         let last = LastPoints::default();
-        Self { shared: Arc::new(Shared { store, clock, listening_since, last }) }
+        Self { shared: Arc::new(Shared { store, rules, clock, listening_since, last }) }
     }
 
     /// Spans. A retry replaces each document by itself, so that it needs no id.
@@ -128,7 +130,7 @@ impl Receiver {
         Ok(())
     }
 
-    /// Log records.
+    /// Log records, with the metrics and deliveries that follow from them as from any log event.
     pub(super) async fn logs(
         &self,
         (scope, target): (Scope, Target),
@@ -139,8 +141,10 @@ impl Receiver {
             .work(move |shared| Ok(logs::events(&request()?, &target, shared.clock.now())))
             .await?;
         if !logs.is_empty() {
-            let batch = TelemetryBatch { id: Some(id), logs, ..TelemetryBatch::new(scope) };
-            self.shared.store.append(batch).await?;
+            let mut batch = TelemetryBatch { id: Some(id), logs, ..TelemetryBatch::new(scope) };
+            let absorbed = self.shared.rules.absorb(&mut batch)?;
+            self.shared.store.append_with(batch, absorbed.changes.clone()).await?;
+            self.shared.rules.appended(absorbed);
         }
         Ok(rejected)
     }

@@ -186,6 +186,22 @@ class Otlp(ClientTest):
         self.assertEqual(status, 200)
         self.assertEqual(len(self.logs(group)), 1)
 
+    def test_log_records_become_metrics_as_log_events_do(self):
+        group = f"/otlp/{self.service}"
+        logs = client("logs", DEFAULT_ACCOUNT)
+        logs.create_log_group(logGroupName=group)
+        logs.put_metric_filter(
+            logGroupName=group, filterName="errors", filterPattern="{ $.severityNumber >= 17 }",
+            metricTransformations=[{"metricName": "Errors", "metricNamespace": self.service,
+                                    "metricValue": "1"}])
+        self.assertEqual(
+            send("/v1/logs", self.log_request(), Content_Type="application/json")[0], 200)
+        now = time.time()
+        found = client("cloudwatch", DEFAULT_ACCOUNT).get_metric_statistics(
+            Namespace=self.service, MetricName="Errors", StartTime=now - 3600, EndTime=now + 60,
+            Period=3600, Statistics=["Sum"])["Datapoints"]
+        self.assertEqual(sum(point["Sum"] for point in found), 1)
+
     def test_what_is_wrong_is_refused_and_what_is_partly_wrong_partly(self):
         for path in ("/v1/traces", "/v1/metrics", "/v1/logs"):
             for body, headers, expected in [

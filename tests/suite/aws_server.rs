@@ -77,7 +77,8 @@ impl Server {
         serve(&doors, sampling, sampling_router(state.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let telemetry = otlp::router(store.clone(), Arc::clone(&state.clock));
+        let rules = state.monitor.logs().clone();
+        let telemetry = otlp::router(store.clone(), rules, Arc::clone(&state.clock));
         let telemetry = guarded(telemetry, &otlp::SIGNED_FOR, &state);
         serve(&doors, listener, router(state).merge(telemetry));
         Self { address, daemon, doors, bus, monitor, store, engines, folder }

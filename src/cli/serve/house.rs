@@ -266,7 +266,8 @@ async fn doors(
         Some(address) => Some(start_daemon(address, &state).await?),
         None => None,
     };
-    let telemetry = otlp::router(state.store.clone(), Arc::clone(&state.clock));
+    let rules = state.monitor.logs().clone();
+    let telemetry = otlp::router(state.store.clone(), rules, Arc::clone(&state.clock));
     let telemetry = api::guarded(telemetry, &otlp::SIGNED_FOR, &state);
     Ok((api::router(state).merge(telemetry), daemon))
 }

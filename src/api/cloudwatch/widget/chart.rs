@@ -167,7 +167,7 @@ impl Chart {
         let (ink, faint) = (canvas.ink, canvas.faint);
         let [left, right] = scales;
         for mark in left.marks() {
-            let y = plot.y(left, mark);
+            let y = crisp(plot.y(left, mark));
             canvas.line((plot.left, y), (plot.right, y), (faint, 1.0));
             let text = shown(mark);
             let x = plot.left - 6.0 - real(text.len()) * LETTER_WIDTH;
@@ -186,9 +186,10 @@ impl Chart {
         canvas.text((4.0, 14.0), &left_axis.label, (ink, 1.0));
         let end = plot.right - real(right_axis.label.len()) * LETTER_WIDTH;
         canvas.text((end, 14.0), &right_axis.label, (ink, 1.0));
-        canvas.line((plot.left, plot.bottom), (plot.right, plot.bottom), (ink, 1.0));
+        let foot = crisp(plot.bottom);
+        canvas.line((plot.left, foot), (plot.right, foot), (ink, 1.0));
         for at in self.instants() {
-            let x = self.x(plot, at);
+            let x = crisp(self.x(plot, at));
             canvas.line((x, plot.bottom), (x, plot.bottom + 4.0), (ink, 1.0));
             let text = self.instant(at);
             let x = x - real(text.len()) * LETTER_WIDTH / 2.0;
