@@ -226,6 +226,9 @@ class Delivery(ClientTest):
         emf = json.dumps({"_aws": {"Timestamp": self.now, "CloudWatchMetrics": [
             {"Namespace": "N", "Dimensions": [[]], "Metrics": [{"Name": "m"}]}]}, "m": 1})
         metrics = self.client("cloudwatch")
+        # Else the copy in /all, where metrics are extracted, would be one in its own time.
+        self.logs.delete_account_policy(policyName="all",
+                                        policyType="SUBSCRIPTION_FILTER_POLICY")
         self.put(emf, group="/other")
         self.assertEqual(metrics.list_metrics(Namespace="N")["Metrics"], [])
         self.put(emf)

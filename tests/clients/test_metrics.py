@@ -220,9 +220,11 @@ class Metrics:
         self.assertIn("nope", message)
 
     def test_what_is_not_supported_is_refused_by_name(self):
-        code, message, _ = self.refused(self.cloudwatch.describe_insight_rules)
+        code, message, _ = self.refused(
+            self.cloudwatch.get_insight_rule_report, RuleName="r", StartTime=self.at(0),
+            EndTime=self.at(1), Period=60)
         self.assertIn(code, ("UnknownOperationException", "InvalidAction"))
-        self.assertIn("DescribeInsightRules", message)
+        self.assertIn("GetInsightRuleReport", message)
 
     def test_accounts_and_regions_share_nothing(self):
         self.put({"MetricName": "Latency", "Value": 1.0})
