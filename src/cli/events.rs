@@ -52,13 +52,10 @@ const EXAMPLES: &str = r#"Examples:
 const USUAL: Duration = Duration::from_secs(3 * 3_600);
 
 pub(super) fn execute(context: &Context, command: &EventsCommand) -> Result<ExitStatus, Fatal> {
-    context.block_on(async {
-        let source = Source::open(context, &command.source).await?;
+    Source::ask(context, &command.source, async |source| {
         let Command::Find(find) = &command.command;
-        let done = self::find(context, find, &source).await;
-        source.close().await;
-        done
-    })?
+        self::find(context, find, source).await
+    })
 }
 
 async fn find(

@@ -92,15 +92,10 @@ const POLL: Duration = Duration::from_millis(20);
 const FOLLOW: Duration = Duration::from_secs(1);
 
 pub(super) fn execute(context: &Context, command: &LogsCommand) -> Result<ExitStatus, Fatal> {
-    context.block_on(async {
-        let source = Source::open(context, &command.source).await?;
-        let done = match &command.command {
-            Command::Tail(command) => tail(context, command, &source).await,
-            Command::Query(command) => query(context, command, &source).await,
-        };
-        source.close().await;
-        done
-    })?
+    Source::ask(context, &command.source, async |source| match &command.command {
+        Command::Tail(command) => tail(context, command, source).await,
+        Command::Query(command) => query(context, command, source).await,
+    })
 }
 
 async fn tail(

@@ -81,15 +81,10 @@ Examples:
 const USUAL: Duration = Duration::from_secs(3 * 3_600);
 
 pub(super) fn execute(context: &Context, command: &MetricsCommand) -> Result<ExitStatus, Fatal> {
-    context.block_on(async {
-        let source = Source::open(context, &command.source).await?;
-        let done = match &command.command {
-            Command::List(command) => list(context, command, &source).await,
-            Command::Query(command) => query(context, command, &source).await,
-        };
-        source.close().await;
-        done
-    })?
+    Source::ask(context, &command.source, async |source| match &command.command {
+        Command::List(command) => list(context, command, source).await,
+        Command::Query(command) => query(context, command, source).await,
+    })
 }
 
 async fn list(

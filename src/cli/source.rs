@@ -114,8 +114,22 @@ const ANSWER_WAIT: Duration = Duration::from_secs(60);
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
 
 impl Source {
+    /// Opens what the flags name, has it asked, and closes it whatever came of that.
+    pub(super) fn ask(
+        context: &Context,
+        flags: &SourceFlags,
+        work: impl AsyncFnOnce(&Self) -> Result<ExitStatus, Fatal>,
+    ) -> Result<ExitStatus, Fatal> {
+        context.block_on(async {
+            let source = Self::open(context, flags).await?;
+            let done = work(&source).await;
+            source.close().await;
+            done
+        })?
+    }
+
     /// Opens the folder, or gets ready to ask the server.
-    pub(super) async fn open(context: &Context, flags: &SourceFlags) -> Result<Self, Fatal> {
+    async fn open(context: &Context, flags: &SourceFlags) -> Result<Self, Fatal> {
         match &flags.url {
             Some(url) => Remote::new(context, url, flags.sign).map(|r| Self::Remote(Box::new(r))),
             None => Local::open(context, &flags.data_dir).await.map(|l| Self::Local(Box::new(l))),

@@ -71,16 +71,11 @@ struct MapCommand {
 const USUAL: Duration = Duration::from_secs(3 * 3_600);
 
 pub(super) fn execute(context: &Context, command: &TracesCommand) -> Result<ExitStatus, Fatal> {
-    context.block_on(async {
-        let source = Source::open(context, &command.source).await?;
-        let done = match &command.command {
-            Command::Find(command) => find(context, command, &source).await,
-            Command::Get(command) => get(context, command, &source).await,
-            Command::Map(command) => map(context, command, &source).await,
-        };
-        source.close().await;
-        done
-    })?
+    Source::ask(context, &command.source, async |source| match &command.command {
+        Command::Find(command) => find(context, command, source).await,
+        Command::Get(command) => get(context, command, source).await,
+        Command::Map(command) => map(context, command, source).await,
+    })
 }
 
 async fn find(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::bus;
-use super::fault::VALIDATION;
+use super::fault::{VALIDATION, at_most_one};
 use super::listing::{Listed, Paging};
 use crate::api::call::{Answer, Call};
 use crate::api::service::Constraints;
@@ -191,11 +191,7 @@ pub(super) struct ListOutput {
 pub(super) async fn list(call: Call, input: ListInput) -> Answer<ListOutput> {
     let filters =
         [input.name_prefix.is_some(), input.event_source_arn.is_some(), input.state.is_some()];
-    if filters.iter().filter(|is| **is).count() > 1 {
-        let why = "At most one filter is allowed for ListArchives. Use either : State, \
-                   EventSourceArn, or NamePrefix.";
-        return Err(VALIDATION.because(why));
-    }
+    at_most_one("ListArchives", filters)?;
     let mut found = bus::handle(&call).archives(call.scope()).await?;
     found.retain(|archive| {
         let prefix = input.name_prefix.as_deref().unwrap_or_default();

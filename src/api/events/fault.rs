@@ -16,6 +16,18 @@ const ILLEGAL_STATUS: Fault = Fault::plain("IllegalStatusException", 400);
 const POLICY_TOO_LONG: Fault = Fault::plain("PolicyLengthExceededException", 400);
 const ACCESS_DENIED: Fault = Fault::plain("AccessDeniedException", 400);
 
+/// Refuses to list by more than one of name prefix, source and state.
+pub(super) fn at_most_one(operation: &str, filters: [bool; 3]) -> Result<(), ApiError> {
+    if filters.iter().filter(|is_given| **is_given).count() > 1 {
+        let why = format!(
+            "At most one filter is allowed for {operation}. Use either : State, EventSourceArn, \
+             or NamePrefix."
+        );
+        return Err(VALIDATION.because(why));
+    }
+    Ok(())
+}
+
 impl From<BusError> for ApiError {
     fn from(error: BusError) -> Self {
         match error {

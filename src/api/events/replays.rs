@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::bus;
-use super::fault::VALIDATION;
+use super::fault::{VALIDATION, at_most_one};
 use super::listing::{Listed, Paging};
 use super::rules::check_name;
 use crate::api::call::{Answer, Call};
@@ -167,11 +167,7 @@ pub(super) struct ListOutput {
 pub(super) async fn list(call: Call, input: ListInput) -> Answer<ListOutput> {
     let filters =
         [input.name_prefix.is_some(), input.event_source_arn.is_some(), input.state.is_some()];
-    if filters.iter().filter(|is| **is).count() > 1 {
-        let why = "At most one filter is allowed for ListReplays. Use either : State, \
-                   EventSourceArn, or NamePrefix.";
-        return Err(VALIDATION.because(why));
-    }
+    at_most_one("ListReplays", filters)?;
     let mut found = bus::handle(&call).replays(call.scope()).await?;
     found.retain(|replay| {
         let prefix = input.name_prefix.as_deref().unwrap_or_default();

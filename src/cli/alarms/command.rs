@@ -28,22 +28,19 @@ pub(in crate::cli) fn execute(
     context: &Context,
     command: &AlarmsCommand,
 ) -> Result<ExitStatus, Fatal> {
-    context.block_on(async {
-        // Faults of files are told before anything is opened.
-        let prepared = match &command.command {
-            Command::Backtest(command) => Some(backtest::prepare(context, command)?),
-            Command::List(_) | Command::History(_) => None,
-        };
-        let source = Source::open(context, &command.source).await?;
-        let done = match (&command.command, prepared) {
-            (Command::Backtest(command), Some(prepared)) => {
-                backtest::execute(context, command, &source, prepared).await
-            }
-            (Command::List(command), _) => listing::list(context, command, &source).await,
-            (Command::History(command), _) => listing::history(context, command, &source).await,
-            (Command::Backtest(_), None) => Ok(ExitStatus::Usage),
-        };
-        source.close().await;
-        done
-    })?
+    match &command.command {
+        Command::Backtest(backtest) => {
+            // Faults of files are told before anything is opened.
+            let prepared = backtest::prepare(context, backtest)?;
+            Source::ask(context, &command.source, async |source| {
+                backtest::execute(context, backtest, source, prepared).await
+            })
+        }
+        Command::List(list) => Source::ask(context, &command.source, async |source| {
+            listing::list(context, list, source).await
+        }),
+        Command::History(history) => Source::ask(context, &command.source, async |source| {
+            listing::history(context, history, source).await
+        }),
+    }
 }
