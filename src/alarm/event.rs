@@ -124,7 +124,7 @@ fn state_form(state: &AlarmState) -> Value {
     Value::Object(form)
 }
 
-fn configuration(alarm: AlarmRef<'_>, key: &str) -> Value {
+pub(super) fn configuration(alarm: AlarmRef<'_>, key: &str) -> Value {
     let mut form = Map::new();
     if let Some(description) = alarm.description() {
         form.insert("description".into(), description.into());
@@ -197,7 +197,7 @@ fn query_form(query: &MetricDataQuery) -> Value {
 }
 
 /// The 32 hex digits of a key, grouped as a UUID. Deriving ids keeps a repeated event recognisable.
-fn uuid_form(key: &str) -> String {
+pub(super) fn uuid_form(key: &str) -> String {
     let mut form = String::with_capacity(36);
     for (at, digit) in key.chars().take(32).enumerate() {
         if matches!(at, 8 | 12 | 16 | 20) {

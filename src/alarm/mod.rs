@@ -7,6 +7,7 @@
 
 mod composite;
 mod condition;
+mod configuration_event;
 mod definition;
 mod edit;
 mod evaluate;
@@ -27,6 +28,7 @@ mod wording;
 
 pub use composite::{ActionsSuppressor, CompositeAlarm, PutCompositeAlarm, find_cycle};
 pub use condition::{Condition, ConditionAlarm};
+pub use configuration_event::configuration_change_event;
 pub use definition::{
     AlarmActions, AlarmOrigin, ComparisonOperator, LowSampleCount, Metric, MetricAlarm,
     MetricDataQuery, MetricStat, NamedStatistic, SingleMetric, Tag, Threshold, TreatMissingData,
@@ -44,3 +46,4 @@ pub use rule_parser::RuleFault;
 pub use state::{AlarmState, StateTransition, StateValue, UnknownState};
 pub use suppression::{HeldActions, Suppression, SuppressionChange, SuppressionStep};
 pub use window::{Band, Datapoint, EvaluationWindow};
+pub use wording::instant;

@@ -26,7 +26,7 @@ pub(super) fn short_date(at: Timestamp) -> String {
 }
 
 /// `2019-10-02T17:04:40.985+0000`, the form of reason data, events and notifications.
-pub(super) fn instant(at: Timestamp) -> String {
+pub fn instant(at: Timestamp) -> String {
     calendar(at, "%Y-%m-%dT%H:%M:%S%.3f+0000")
 }
 

@@ -420,7 +420,7 @@ impl Stage {
 
     fn put(&mut self, definition: AlarmDefinition) {
         let state = AlarmState::initial(Timestamp::EPOCH);
-        let condition = AlarmCondition { state, suppression: Suppression::None };
+        let condition = AlarmCondition::free(state);
         self.book.put(&self.scope, AlarmSnapshot { definition, condition });
     }
 
@@ -620,6 +620,7 @@ mod tests {
             let condition = AlarmCondition {
                 state: AlarmState::initial(START),
                 suppression: Suppression::None,
+                muted: None,
             };
             let resources = store.resources();
             resources

@@ -4,6 +4,8 @@
 pub const METRIC_ALARM: &str = "metric-alarm";
 /// A [`CompositeAlarm`](crate::alarm::CompositeAlarm), by name.
 pub const COMPOSITE_ALARM: &str = "composite-alarm";
+/// An [`AlarmMuteRule`](super::AlarmMuteRule), by name.
+pub const ALARM_MUTE_RULE: &str = "alarm-mute-rule";
 /// The state of an alarm of either kind, by the alarm's name.
 pub const ALARM_STATE: &str = "alarm-state";
 /// Rows of [`HistoryItem`](crate::alarm::HistoryItem), by the alarm's name.

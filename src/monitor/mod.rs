@@ -31,8 +31,8 @@ mod start;
 mod watch;
 
 pub use alarms::{
-    ActionsSwitch, AlarmCallError, AlarmCondition, AlarmDefinition, AlarmHandle, AlarmSnapshot,
-    ForcedState,
+    ActionsSwitch, AlarmCallError, AlarmCondition, AlarmDefinition, AlarmHandle, AlarmMuteRule,
+    AlarmSnapshot, ForcedState, MuteFault, MuteStatus, PutMuteRule,
 };
 pub use brought::{BringError, BroughtRun};
 pub use deliver::OutboxRow;

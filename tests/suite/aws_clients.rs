@@ -83,6 +83,11 @@ async fn boto3_puts_and_describes_alarms_in_three_protocols() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn boto3_mutes_alarms_and_hears_of_their_changes() {
+    passes("test_mute_rules").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn boto3_asks_for_canaries() {
     passes("test_canaries").await;
 }

@@ -71,6 +71,7 @@ impl From<AlarmCallError> for ApiError {
             AlarmCallError::SeveralComposites => {
                 VALIDATION.because("At most one composite alarm can be deleted in a call.")
             }
+            AlarmCallError::Mute(fault) => VALIDATION.because(fault.to_string()),
             AlarmCallError::Store(error) => error.into(),
             AlarmCallError::Stopped => UNAVAILABLE.because("the monitor has stopped"),
         }

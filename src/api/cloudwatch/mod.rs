@@ -18,6 +18,7 @@ mod labels;
 mod list_metrics;
 mod math;
 mod metric_stream;
+mod mute_rules;
 mod put_composite_alarm;
 mod put_metric_alarm;
 mod put_metric_data;
@@ -54,15 +55,19 @@ pub(super) fn service() -> Service {
 /// Metrics and alarms.
 fn metrics_and_alarms() -> impl Iterator<Item = Operation> {
     [
+        operation("DeleteAlarmMuteRule", Effect::Writes, mute_rules::delete),
         operation("DeleteAlarms", Effect::Writes, delete_alarms::run),
         operation("DescribeAlarmHistory", Effect::Reads, describe_alarm_history::run),
         operation("DescribeAlarms", Effect::Reads, describe_alarms::run),
         operation("DescribeAlarmsForMetric", Effect::Reads, describe_alarms_for_metric::run),
         operation("DisableAlarmActions", Effect::Writes, alarm_actions::disable),
         operation("EnableAlarmActions", Effect::Writes, alarm_actions::enable),
+        operation("GetAlarmMuteRule", Effect::Reads, mute_rules::get),
         operation("GetMetricData", Effect::ReadsData, get_metric_data::run),
         operation("GetMetricStatistics", Effect::Reads, get_metric_statistics::run),
+        operation("ListAlarmMuteRules", Effect::Reads, mute_rules::list),
         operation("ListMetrics", Effect::Reads, list_metrics::run),
+        operation("PutAlarmMuteRule", Effect::Writes, mute_rules::put),
         operation("PutCompositeAlarm", Effect::Writes, put_composite_alarm::run),
         operation("PutMetricAlarm", Effect::Writes, put_metric_alarm::run),
         operation("PutMetricData", Effect::WritesData, put_metric_data::run)

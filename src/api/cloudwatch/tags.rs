@@ -1,4 +1,4 @@
-//! Tags of alarms, dashboards, metric streams and insight rules.
+//! Tags of alarms, mute rules, dashboards, metric streams and insight rules.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::alarms::{alarms, name_in_arn};
 use super::fault::{INVALID_PARAMETER_VALUE, RESOURCE_NOT_FOUND_EXCEPTION};
-use super::{dashboard, insight_rule, metric_stream};
+use super::{dashboard, insight_rule, metric_stream, mute_rules};
 use crate::alarm::{AlarmRef, Tag};
 use crate::api::call::{Answer, Call};
 use crate::api::error::ApiError;
@@ -105,6 +105,7 @@ struct Tagged {
 
 enum What {
     Alarm(Arc<str>),
+    MuteRule(Arc<str>),
     Dashboard(String),
     /// A document of a kind and name with a member `tags`.
     Document(&'static str, String, Value),
@@ -118,6 +119,12 @@ impl Tagged {
             let (AlarmRef::Metric(crate::alarm::MetricAlarm { tags, .. })
             | AlarmRef::Composite(crate::alarm::CompositeAlarm { tags, .. })) = snapshot.alarm();
             return Ok(Self { what: What::Alarm(name.into()), tags: tags.clone() });
+        }
+        if let Some(name) = arn.strip_prefix(&mute_rules::arn(scope, "")) {
+            let rule = alarms(call).mute_rule(scope, name);
+            let rule = rule.ok_or_else(|| missing("AlarmMuteRule", &arn))?;
+            let tags = rule.input().tags.clone();
+            return Ok(Self { what: What::MuteRule(name.into()), tags });
         }
         if let Some(name) = arn.strip_prefix(&dashboard::arn(scope, "")) {
             let row = dashboard::row(call, name).await?;
@@ -141,6 +148,9 @@ impl Tagged {
     async fn keep(self, call: &Call) -> Answer<()> {
         match self.what {
             What::Alarm(name) => Ok(alarms(call).set_tags(call.scope(), name, self.tags).await?),
+            What::MuteRule(name) => {
+                Ok(alarms(call).set_mute_tags(call.scope(), name, self.tags).await?)
+            }
             What::Dashboard(name) => {
                 let Some(mut row) = dashboard::row(call, &name).await? else { return Ok(()) };
                 row.tags = self.tags;

@@ -3,11 +3,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::mute::AlarmMuteRule;
 use crate::alarm::{
     AlarmRef, AlarmState, CompositeAlarm, MathPlan, MetricAlarm, StateValue, Suppression, Watched,
+    instant,
 };
 use crate::telemetry::{MetricId, Scope};
-use crate::time::Timestamp;
+use crate::time::{TimeRange, Timestamp};
 
 /// Names an alarm.
 pub(in crate::monitor) type AlarmKey = (Scope, Arc<str>);
@@ -39,6 +41,23 @@ pub struct AlarmCondition {
     /// What holds its actions; composites only.
     #[serde(default)]
     pub suppression: Suppression,
+    /// That a mute rule held its actions, and they are not done yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted: Option<Muted>,
+}
+
+/// Actions that a mute rule holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Muted {
+    /// The state that people were last told of; unknown where a suppressor had held it as well.
+    pub told: Option<StateValue>,
+}
+
+impl AlarmCondition {
+    /// A state whose actions nothing holds.
+    pub const fn free(state: AlarmState) -> Self {
+        Self { state, suppression: Suppression::None, muted: None }
+    }
 }
 
 /// An alarm as it stands.
@@ -69,6 +88,25 @@ pub(in crate::monitor) struct AlarmBook {
     by_metric: HashMap<(Scope, MetricId), BTreeSet<Arc<str>>>,
     /// Composites by the alarms that their rule or their suppressor mentions.
     composites_of: BTreeMap<AlarmKey, BTreeSet<Arc<str>>>,
+    mute_rules: BTreeMap<AlarmKey, Arc<AlarmMuteRule>>,
+}
+
+/// A window in which a rule holds an alarm's actions.
+#[derive(Clone, Debug)]
+pub(in crate::monitor) struct MuteWindow {
+    pub(in crate::monitor) rule: Arc<AlarmMuteRule>,
+    pub(in crate::monitor) open: TimeRange,
+}
+
+impl MuteWindow {
+    /// How events tell of it.
+    pub(in crate::monitor) fn detail(&self, scope: &Scope) -> serde_json::Value {
+        serde_json::json!({
+            "mutedByArn": self.rule.arn(scope),
+            "muteWindowStart": instant(self.open.start),
+            "muteWindowEnd": instant(self.open.end),
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -196,6 +234,48 @@ impl AlarmBook {
     pub(in crate::monitor) fn composites_of(&self, key: &AlarmKey) -> Vec<AlarmKey> {
         let names = self.composites_of.get(key).into_iter().flatten();
         names.map(|name| (key.0.clone(), Arc::clone(name))).collect()
+    }
+
+    /// Adds or replaces a mute rule.
+    pub(in crate::monitor) fn put_mute(&mut self, scope: &Scope, rule: AlarmMuteRule) {
+        let key = (scope.clone(), Arc::clone(&rule.input().name));
+        self.mute_rules.insert(key, Arc::new(rule));
+    }
+
+    pub(in crate::monitor) fn remove_mute(&mut self, scope: &Scope, name: &Arc<str>) {
+        self.mute_rules.remove(&(scope.clone(), Arc::clone(name)));
+    }
+
+    pub(in crate::monitor) fn mute_rule(
+        &self,
+        scope: &Scope,
+        name: &Arc<str>,
+    ) -> Option<Arc<AlarmMuteRule>> {
+        self.mute_rules.get(&(scope.clone(), Arc::clone(name))).cloned()
+    }
+
+    /// The mute rules of a scope, by name.
+    pub(in crate::monitor) fn mute_rules(&self, scope: &Scope) -> Vec<Arc<AlarmMuteRule>> {
+        let of_scope = self.mute_rules.iter().filter(|((of, _), _)| of == scope);
+        of_scope.map(|(_, rule)| Arc::clone(rule)).collect()
+    }
+
+    /// The window that holds an alarm's actions at `at`, the one that ends last of several.
+    pub(in crate::monitor) fn mute_of(&self, key: &AlarmKey, at: Timestamp) -> Option<MuteWindow> {
+        let (scope, name) = key;
+        let mine = |of: &AlarmKey, rule: &AlarmMuteRule| of.0 == *scope && rule.targets(name);
+        let window = |(of, rule): (&AlarmKey, &Arc<AlarmMuteRule>)| {
+            let open = mine(of, rule).then(|| rule.window(at)).flatten()?;
+            Some(MuteWindow { rule: Arc::clone(rule), open })
+        };
+        self.mute_rules.iter().filter_map(window).max_by_key(|window| window.open.end)
+    }
+
+    /// Alarms with actions that a mute rule held and none holds any more.
+    pub(in crate::monitor) fn mutes_ended(&self, at: Timestamp) -> Vec<AlarmKey> {
+        let held = self.alarms.iter().filter(|(_, t)| t.snapshot.condition.muted.is_some());
+        let ended = held.filter(|(key, _)| self.mute_of(key, at).is_none());
+        ended.map(|(key, _)| key.clone()).collect()
     }
 
     /// The timer of a suppression that is over first, and whose it is.

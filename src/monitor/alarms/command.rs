@@ -6,15 +6,16 @@ use tokio::sync::oneshot;
 
 use super::book::{AlarmCondition, AlarmDefinition, AlarmKey, AlarmSnapshot};
 use super::evaluator::Evaluator;
+use super::mute::{MuteFault, PutMuteRule};
 use super::pass::Pass;
 use crate::alarm::{
     AlarmActions, AlarmFault, AlarmOrigin, AlarmRef, AlarmRule, AlarmState, AlarmType,
     CompositeAlarm, ConfigurationChange, HistoryItem, MathPlan, MetricAlarm, PutCompositeAlarm,
-    PutMetricAlarm, StateValue, Suppression, Tag, Watched, find_cycle,
+    PutMetricAlarm, StateValue, Tag, Watched, configuration_change_event, find_cycle,
 };
 use crate::monitor::kind;
 use crate::store::{AppendError, ResourceChanges, SortKey};
-use crate::telemetry::{MetricId, Scope};
+use crate::telemetry::{MetricId, Scope, TelemetryBatch};
 
 /// Why a call on alarms was not carried out.
 #[derive(Debug, Error)]
@@ -31,6 +32,9 @@ pub enum AlarmCallError {
     /// More than one composite in one DeleteAlarms.
     #[error("only one composite alarm can be deleted in one call")]
     SeveralComposites,
+    /// A mute rule that AWS would refuse.
+    #[error(transparent)]
+    Mute(MuteFault),
     /// The store did not take it.
     #[error("the change was not stored")]
     Store(#[from] AppendError),
@@ -55,8 +59,14 @@ pub(in crate::monitor) enum AlarmCommand {
     SetState(Scope, ForcedState, CallAnswer),
     /// EnableAlarmActions and DisableAlarmActions.
     EnableActions(Scope, Vec<Arc<str>>, ActionsSwitch, CallAnswer),
-    /// TagResource and UntagResource.
+    /// TagResource and UntagResource on an alarm.
     SetTags(Scope, Arc<str>, Vec<Tag>, CallAnswer),
+    /// PutAlarmMuteRule.
+    PutMute(Scope, Box<PutMuteRule>, CallAnswer),
+    /// DeleteAlarmMuteRule.
+    DeleteMute(Scope, Arc<str>, CallAnswer),
+    /// TagResource and UntagResource on a mute rule.
+    SetMuteTags(Scope, Arc<str>, Vec<Tag>, CallAnswer),
     /// A canary file now declares these alarms and no others.
     Declared(Scope, Arc<str>, Vec<MetricAlarm>),
     /// A run's metrics were stored.
@@ -106,6 +116,15 @@ impl Evaluator {
             }
             AlarmCommand::SetTags(scope, name, tags, answer) => {
                 answer.send(self.set_tags(&scope, name, tags).await).unwrap_or(());
+            }
+            AlarmCommand::PutMute(scope, input, answer) => {
+                answer.send(self.put_mute(&scope, *input).await).unwrap_or(());
+            }
+            AlarmCommand::DeleteMute(scope, name, answer) => {
+                answer.send(self.delete_mute(&scope, &name).await).unwrap_or(());
+            }
+            AlarmCommand::SetMuteTags(scope, name, tags, answer) => {
+                answer.send(self.set_mute_tags(&scope, &name, tags).await).unwrap_or(());
             }
             AlarmCommand::Declared(scope, canary, alarms) => {
                 if let Err(error) = self.declare(&scope, &canary, alarms).await {
@@ -202,14 +221,16 @@ impl Evaluator {
         let now = self.clock.now();
         let name = Arc::clone(definition.as_ref().name());
         let key: AlarmKey = (scope.clone(), Arc::clone(&name));
-        let known = self.book().get(&key).map(|snapshot| snapshot.condition.clone());
+        let before = self.book().get(&key).cloned();
+        let known = before.as_ref().map(|snapshot| snapshot.condition.clone());
         let (change, word) = match known {
             Some(_) => (ConfigurationChange::Updated, "updated"),
             None => (ConfigurationChange::Created, "created"),
         };
+        let known_mute = known.as_ref().and_then(|condition| condition.muted);
         // The state survives an update; the timers of a suppressor do not.
         let state = known.map_or_else(|| AlarmState::initial(now), |condition| condition.state);
-        let condition = AlarmCondition { state, suppression: Suppression::None };
+        let condition = AlarmCondition { muted: known_mute, ..AlarmCondition::free(state) };
         let alarm = definition.as_ref();
         let item = HistoryItem::configuration_update(alarm, &condition.state, change, (scope, now));
         let changes = match &definition {
@@ -227,7 +248,11 @@ impl Evaluator {
             sort,
             &item,
         )?;
-        self.store.resources().apply(scope, changes).await?;
+        let versions = (alarm, before.as_ref().map(|snapshot| snapshot.alarm()));
+        let state = &condition.state;
+        let mut batch = TelemetryBatch::new(scope.clone());
+        batch.events.push(configuration_change_event(scope, versions, state, (change, now)));
+        self.store.append_with(batch, changes).await?;
         {
             let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
             book.put(scope, AlarmSnapshot { definition, condition });
@@ -260,6 +285,7 @@ impl Evaluator {
             return Err(AlarmCallError::SeveralComposites);
         }
         let now = self.clock.now();
+        let mut batch = TelemetryBatch::new(scope.clone());
         let mut changes = ResourceChanges::new();
         for snapshot in &snapshots {
             let alarm = snapshot.alarm();
@@ -271,12 +297,14 @@ impl Evaluator {
             let change = ConfigurationChange::Deleted;
             let item = HistoryItem::configuration_update(alarm, state, change, (scope, now));
             let sort = SortKey::at(now, format_args!("{:012}-c", state.sequence));
+            let event = configuration_change_event(scope, (alarm, None), state, (change, now));
+            batch.events.push(event);
             changes = changes
                 .delete(stored_as, alarm.name())
                 .delete(kind::ALARM_STATE, alarm.name())
                 .put_row(kind::ALARM_HISTORY, alarm.name(), sort, &item)?;
         }
-        self.store.resources().apply(scope, changes).await?;
+        self.store.append_with(batch, changes).await?;
         {
             let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
             for snapshot in &snapshots {

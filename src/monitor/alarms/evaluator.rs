@@ -115,6 +115,7 @@ impl Evaluator {
             };
             self.commit(changes, boundary).await;
         }
+        self.end_mutes(boundary).await;
     }
 
     async fn look_at_fresh_data(&mut self, now: Timestamp) {
@@ -205,12 +206,11 @@ impl Evaluator {
             resources = resources.put(kind::ALARM_STATE, name, &change.condition)?;
             if let Some(transition) = &change.transition {
                 let suppression = change.condition.suppression;
-                batch.events.push(state_change_event(
-                    scope,
-                    change.alarm(),
-                    transition,
-                    suppression,
-                ));
+                let mut event = state_change_event(scope, change.alarm(), transition, suppression);
+                if let (Some(mute), Some(detail)) = (&change.mute, event.detail.as_object_mut()) {
+                    detail.insert("muteDetail".to_owned(), mute.detail(scope));
+                }
+                batch.events.push(event);
                 let item = HistoryItem::state_update(change.alarm(), transition);
                 let sort =
                     SortKey::at(item.timestamp, format_args!("{:012}", transition.to.sequence));

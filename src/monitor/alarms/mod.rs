@@ -8,6 +8,8 @@ mod announce;
 mod book;
 mod command;
 mod evaluator;
+mod mute;
+mod mute_command;
 mod pass;
 mod tags;
 mod window;
@@ -33,6 +35,7 @@ pub use book::{AlarmCondition, AlarmDefinition, AlarmSnapshot};
 pub use command::{ActionsSwitch, AlarmCallError, ForcedState};
 pub(in crate::monitor) use command::{AlarmCommand, CallAnswer};
 pub(in crate::monitor) use evaluator::Evaluator;
+pub use mute::{AlarmMuteRule, MuteFault, MuteStatus, PutMuteRule};
 pub(in crate::monitor) use pass::Pass;
 pub(in crate::monitor) use window::Reader;
 #[cfg(test)]
@@ -196,6 +199,9 @@ async fn load(store: &Store) -> Result<AlarmBook, ReadError> {
     let composite =
         composite.into_iter().map(|(s, n, a)| (s, n, AlarmDefinition::Composite(Arc::new(a))));
     let mut book = AlarmBook::default();
+    for (scope, _, rule) in resources.everywhere::<AlarmMuteRule>(kind::ALARM_MUTE_RULE).await? {
+        book.put_mute(&scope, rule);
+    }
     for (scope, name, definition) in metric.chain(composite) {
         // A definition and its state are stored in one append, so there is one for each.
         if let Some(condition) = states.remove(&(scope.clone(), name)) {

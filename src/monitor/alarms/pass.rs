@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::book::{AlarmBook, AlarmCondition, AlarmDefinition, AlarmKey};
+use super::book::{AlarmBook, AlarmCondition, AlarmDefinition, AlarmKey, MuteWindow, Muted};
 use crate::alarm::{
     AlarmRef, AlarmState, CompositeAlarm, HeldActions, StateTransition, StateValue, Suppression,
     SuppressionChange,
@@ -32,6 +32,8 @@ pub(in crate::monitor) struct Change {
     pub(in crate::monitor) transition: Option<StateTransition>,
     /// The state whose actions are to be done now.
     pub(in crate::monitor) actions: Option<StateTransition>,
+    /// The window of a mute rule that is open.
+    pub(in crate::monitor) mute: Option<MuteWindow>,
 }
 
 impl<'a> Pass<'a> {
@@ -60,21 +62,34 @@ impl<'a> Pass<'a> {
 
     fn note(&mut self, key: &AlarmKey, transition: StateTransition) {
         let Some(snapshot) = self.book.get(key) else { return };
-        let suppression = self.condition(key).map(|c| c.suppression).unwrap_or_default();
+        let before = self.condition(key);
+        let suppression = before.as_ref().map(|c| c.suppression).unwrap_or_default();
         let (suppression, actions) = match &snapshot.definition {
             AlarmDefinition::Metric(_) => (Suppression::None, HeldActions::Run),
             AlarmDefinition::Composite(alarm) => {
                 self.step(&key.0, alarm, suppression, SuppressionChange::Composite)
             }
         };
-        let condition = AlarmCondition { state: transition.to.clone(), suppression };
+        let mute = self.book.mute_of(key, self.at);
+        let muted = before.and_then(|condition| condition.muted);
+        // While a window is open the first held transition says what people know.
+        let muted = match (&mute, actions) {
+            (None, _) => None,
+            (Some(_), HeldActions::Hold) => muted,
+            (Some(_), HeldActions::Run) => {
+                muted.or(Some(Muted { told: Some(transition.from.value) }))
+            }
+        };
+        let acts = actions == HeldActions::Run && mute.is_none();
+        let condition = AlarmCondition { state: transition.to.clone(), suppression, muted };
         self.conditions.insert(key.clone(), condition.clone());
         self.found.push(Change {
             key: key.clone(),
             definition: snapshot.definition.clone(),
             condition,
-            actions: (actions == HeldActions::Run).then(|| transition.clone()),
+            actions: acts.then(|| transition.clone()),
             transition: Some(transition),
+            mute,
         });
         self.unfollowed.push_back(key.clone());
     }
@@ -89,7 +104,13 @@ impl<'a> Pass<'a> {
         if after == before && actions == HeldActions::Hold {
             return;
         }
-        let condition = AlarmCondition { suppression: after, ..condition };
+        let mute = self.book.mute_of(key, self.at);
+        let acts = actions == HeldActions::Run && mute.is_none();
+        let muted = match (&mute, actions) {
+            (Some(_), HeldActions::Run) => condition.muted.or(Some(Muted { told: None })),
+            _ => condition.muted,
+        };
+        let condition = AlarmCondition { suppression: after, muted, ..condition };
         self.conditions.insert(key.clone(), condition.clone());
         // The actions of the state that the composite is in now, however it came there.
         let state = &condition.state;
@@ -98,8 +119,34 @@ impl<'a> Pass<'a> {
             key: key.clone(),
             definition: snapshot.definition.clone(),
             transition: None,
-            actions: (actions == HeldActions::Run).then_some(current),
+            actions: acts.then_some(current),
             condition,
+            mute,
+        });
+    }
+
+    /// The last window that held an alarm's actions is over: those of the state it is in now are
+    /// done, unless people know that state already.
+    ///
+    /// Source: CloudWatch User Guide, "Alarm mute rules". Differs: what AWS does for an alarm that
+    /// is back in the state it had before is not said; nothing is done.
+    pub(in crate::monitor) fn mute_ended(&mut self, key: &AlarmKey) {
+        let Some(snapshot) = self.book.get(key) else { return };
+        let Some(condition) = self.condition(key) else { return };
+        let Some(muted) = condition.muted else { return };
+        let state = condition.state.clone();
+        // What a suppressor still holds is its business.
+        let is_held = condition.suppression != Suppression::None;
+        let acts = muted.told != Some(state.value) && !is_held;
+        let condition = AlarmCondition { muted: None, ..condition };
+        self.conditions.insert(key.clone(), condition.clone());
+        self.found.push(Change {
+            key: key.clone(),
+            definition: snapshot.definition.clone(),
+            transition: None,
+            actions: acts.then(|| StateTransition { from: state.clone(), to: state }),
+            condition,
+            mute: None,
         });
     }
 
@@ -185,6 +232,7 @@ mod tests {
     use super::*;
     use crate::alarm::{MetricAlarm, PutCompositeAlarm};
     use crate::monitor::AlarmSnapshot;
+    use crate::monitor::alarms::mute::{AlarmMuteRule, PutMuteRule};
 
     fn key(name: &str) -> AlarmKey {
         (Scope::default(), name.into())
@@ -193,9 +241,9 @@ mod tests {
     fn book(composites: &[(&str, &str, Option<&str>)]) -> AlarmBook {
         let mut book = AlarmBook::default();
         let at = Timestamp::EPOCH;
-        let fresh = || AlarmCondition {
-            state: AlarmState { value: StateValue::Ok, ..AlarmState::initial(at) },
-            suppression: Suppression::None,
+        let fresh = || {
+            let state = AlarmState { value: StateValue::Ok, ..AlarmState::initial(at) };
+            AlarmCondition::free(state)
         };
         for name in ["a", "b", "quiet"] {
             let alarm = MetricAlarm { name: name.into(), ..MetricAlarm::example() };
@@ -283,5 +331,54 @@ mod tests {
         let changes = goes_to(&book, "quiet", StateValue::Alarm, 90);
         assert_eq!(told(&changes), ["quiet ALARM acts", "top ALARM held"]);
         assert_eq!(changes[1].condition.suppression, Suppression::Alarm);
+    }
+
+    fn muted(book: &mut AlarmBook, expression: &str) {
+        let rule = PutMuteRule {
+            name: "night".into(),
+            expression: expression.into(),
+            duration: "PT10M".into(),
+            alarms: vec!["a".into()],
+            ..PutMuteRule::default()
+        };
+        book.put_mute(&Scope::default(), AlarmMuteRule::try_from(rule).unwrap());
+    }
+
+    #[test]
+    fn a_muted_alarm_changes_and_acts_once_the_window_is_over() {
+        let mut book = book(&[("top", "ALARM(a)", None)]);
+        muted(&mut book, "at(1970-01-01T01:00)");
+        let changes = goes_to(&book, "a", StateValue::Alarm, 3_660);
+        // A rule that names the child does not mute the composite.
+        assert_eq!(told(&changes), ["a ALARM held", "top ALARM acts"]);
+        assert!(changes[0].mute.is_some() && changes[1].mute.is_none());
+        applied(&mut book, &changes);
+        assert!(book.mutes_ended(Timestamp::from_secs(4_199)).is_empty());
+        let at = Timestamp::from_secs(4_200);
+        let ended = book.mutes_ended(at);
+        assert_eq!(ended, [key("a")]);
+        let mut pass = Pass::new(&book, at);
+        pass.mute_ended(&ended[0]);
+        let changes = pass.into_changes();
+        assert_eq!(told(&changes), ["a ALARM acts"]);
+        applied(&mut book, &changes);
+        assert!(book.mutes_ended(at).is_empty());
+    }
+
+    #[test]
+    fn a_muted_alarm_that_is_back_where_it_was_tells_nobody() {
+        let mut book = book(&[]);
+        muted(&mut book, "at(1970-01-01T01:00)");
+        for (value, seconds) in [(StateValue::Alarm, 3_660), (StateValue::Ok, 3_720)] {
+            let changes = goes_to(&book, "a", value, seconds);
+            assert!(told(&changes)[0].ends_with("held"));
+            applied(&mut book, &changes);
+        }
+        let at = Timestamp::from_secs(4_200);
+        let mut pass = Pass::new(&book, at);
+        pass.mute_ended(&key("a"));
+        let changes = pass.into_changes();
+        assert_eq!(told(&changes), ["a OK held"]);
+        assert_eq!(changes[0].condition.muted, None);
     }
 }
