@@ -66,7 +66,7 @@ impl Eq for Opens {}
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum MuteFault {
     /// An expression of neither form.
-    #[error("Schedule expression is not valid: {problem} ({expression})")]
+    #[error("schedule expression is not valid: {problem} ({expression})")]
     Expression {
         /// The expression.
         expression: Arc<str>,
@@ -74,7 +74,7 @@ pub enum MuteFault {
         problem: &'static str,
     },
     /// An expression with a field that no schedule takes, or a time zone that nobody knows.
-    #[error("Schedule expression is not valid: {} ({expression})", .fault.problem)]
+    #[error("schedule expression is not valid: {} ({expression})", .fault.problem)]
     Schedule {
         /// The expression.
         expression: Arc<str>,
@@ -82,10 +82,10 @@ pub enum MuteFault {
         fault: ScheduleFault,
     },
     /// The duration.
-    #[error("Duration must be an ISO 8601 duration between PT1M and P15D: {0}")]
+    #[error("a duration is ISO 8601 and lies between PT1M and P15D: {0}")]
     Duration(Arc<str>),
     /// It would expire before it starts.
-    #[error("ExpireDate must be after StartDate")]
+    #[error("a mute rule expires after it starts")]
     Expires,
     /// It would mute alarms that are not there.
     #[error("alarms [{}] do not exist", .0.join(", "))]
