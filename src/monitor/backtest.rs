@@ -15,8 +15,7 @@ use crate::alarm::replay::{
     Flip, Page, PageKind, Recording, Replay, flake_bound_secs, grain, pages, recorded_range, replay,
 };
 use crate::alarm::{
-    AlarmFault, AlarmState, CompositeAlarm, EditFault, MathPlan, MetricAlarm, StateValue,
-    Suppression, Watched,
+    AlarmFault, AlarmState, CompositeAlarm, EditFault, MathPlan, MetricAlarm, StateValue, Watched,
 };
 use crate::query::statistic::Summary;
 use crate::store::{ReadError, Store};
@@ -619,7 +618,7 @@ mod tests {
         for child in children {
             let condition = AlarmCondition {
                 state: AlarmState::initial(START),
-                suppression: Suppression::None,
+                suppression: crate::alarm::Suppression::None,
                 muted: None,
             };
             let resources = store.resources();
