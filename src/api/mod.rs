@@ -25,6 +25,7 @@ mod health;
 mod logs;
 mod page;
 mod router;
+mod schemas;
 mod service;
 mod settings;
 mod sns;
@@ -87,6 +88,8 @@ fn services() -> Vec<service::Service> {
         sqs::service(),
         sts::service(),
         synthetics::service(),
+        // After Synthetics, which has the same paths for tags: unsigned requests keep their service.
+        schemas::service(),
         xray::service(),
     ]
 }

@@ -79,6 +79,8 @@ pub(super) struct Operation {
     pub(super) route: Option<Route>,
     /// The largest body it takes as sent, where that is less than for others.
     pub(super) sent_bytes_max: Option<usize>,
+    /// The HTTP status of its success.
+    pub(super) status: u16,
     run: Box<Run>,
 }
 
@@ -140,7 +142,7 @@ where
         let answer = run(call, input);
         Ok(async move { answer.await.map(|output| Box::new(output) as Box<dyn Output>) }.boxed())
     };
-    Operation { name, effect, route: None, sent_bytes_max: None, run: Box::new(run) }
+    Operation { name, effect, route: None, sent_bytes_max: None, status: 200, run: Box::new(run) }
 }
 
 /// One line of a service's table: an operation that settles itself how its output is written.
@@ -153,7 +155,7 @@ where
     let run = move |call: Call, input: Node<'_>| -> Result<Pending, DecodeError> {
         Ok(run(call, input.decode::<I>()?).boxed())
     };
-    Operation { name, effect, route: None, sent_bytes_max: None, run: Box::new(run) }
+    Operation { name, effect, route: None, sent_bytes_max: None, status: 200, run: Box::new(run) }
 }
 
 impl Operation {
@@ -166,6 +168,12 @@ impl Operation {
     /// The largest body it takes as sent.
     pub(super) fn sent_bytes_max(mut self, most: usize) -> Self {
         self.sent_bytes_max = Some(most);
+        self
+    }
+
+    /// Answers a success with another status than 200.
+    pub(super) fn answers(mut self, status: u16) -> Self {
+        self.status = status;
         self
     }
 

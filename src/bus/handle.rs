@@ -8,6 +8,7 @@ use super::refusal::{BusError, RefusalKind};
 use super::replay::ReplayStops;
 use super::route::Router;
 use super::rule::{EventBus, RuleBook, Tag};
+use super::schema::Discovery;
 use super::topic::Topics;
 use crate::store::{AppendError, Page, ResourceChanges, Store};
 use crate::task::TaskGroup;
@@ -23,6 +24,7 @@ pub struct BusHandle {
     pub(super) queues: Queues,
     pub(super) topics: Topics,
     pub(super) router: Router,
+    pub(super) discovery: Discovery,
     pub(super) tasks: TaskGroup,
     pub(super) replay_stops: Arc<ReplayStops>,
     /// Told when rules changed.

@@ -22,3 +22,11 @@ pub const API_DESTINATION: &str = "event-api-destination";
 pub const ARCHIVE: &str = "event-archive";
 /// A replay, by name.
 pub const REPLAY: &str = "event-replay";
+/// A registry of schemas, by name.
+pub const SCHEMA_REGISTRY: &str = "schema-registry";
+/// A [`Schema`](super::Schema), by `<registry>/<name>`.
+pub const SCHEMA: &str = "schema";
+/// A version of a schema, by `<registry>/<name>/<number>`.
+pub const SCHEMA_VERSION: &str = "schema-version";
+/// A discoverer of schemas, by id.
+pub const DISCOVERER: &str = "schema-discoverer";

@@ -24,6 +24,7 @@ mod replay;
 mod route;
 mod rule;
 mod rules;
+mod schema;
 mod start;
 mod tick;
 pub mod topic;
@@ -38,5 +39,9 @@ pub use replay::{Replay, ReplayState, archive_source};
 pub use rule::{
     DeadLetterConfig, EventBus, FailedTarget, InputMap, PutRule, RetrySettings, Rule, RuleState,
     Tag, Target, read_pattern, rule_arn,
+};
+pub use schema::{
+    AWS_EVENTS, DISCOVERED, Discoverer, Registry, Schema, SchemaChange, SchemaKind, SchemaVersion,
+    Shape, Tags, VersionOf, event_document, json_schema, value_document,
 };
 pub use start::{Bus, BusParts, BusSettings};

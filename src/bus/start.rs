@@ -11,6 +11,7 @@ use super::kind;
 use super::queue::Queues;
 use super::route::Router;
 use super::rule::{Rule, RuleBook};
+use super::schema::Discovery;
 use super::tick::Ticker;
 use super::topic::{TopicParts, Topics};
 use crate::notify::{CommandSettings, Notifier};
@@ -58,7 +59,8 @@ impl BusHandle {
         let book = Arc::new(RuleBook::default());
         let queues = Queues::load(store, clock).await?;
         let (inbox, _nobody) = Inbox::new();
-        let router = Router { book: Arc::clone(&book), inbox };
+        let (discovery, _nobody_looks) = Discovery::new();
+        let router = Router { book: Arc::clone(&book), inbox, discovery: discovery.clone() };
         let topics = Topics::load(TopicParts {
             store: store.clone(),
             clock: Arc::clone(clock),
@@ -76,6 +78,7 @@ impl BusHandle {
             queues,
             topics,
             router,
+            discovery,
             tasks: TaskGroup::new(),
             replay_stops: Arc::default(),
             changed,
@@ -102,7 +105,11 @@ impl Bus {
         }
         let queues = Queues::load(&store, &clock).await?;
         let (inbox, coming) = Inbox::new();
-        let router = Router { book: Arc::clone(&book), inbox: inbox.clone() };
+        let (discovery, seen) = Discovery::new();
+        discovery.load(&store).await?;
+        let turn = Arc::new(Semaphore::new(1));
+        let router =
+            Router { book: Arc::clone(&book), inbox: inbox.clone(), discovery: discovery.clone() };
         let follower = router.clone();
         store.follow_events(move |batch, at| follower.follow(batch, at));
         let topics = Topics::load(TopicParts {
@@ -139,7 +146,8 @@ impl Bus {
             changed: Arc::clone(&changed),
         };
         turns.spawn("schedule rules", |stop| ticker.run(stop));
-        let turn = Arc::new(Semaphore::new(1));
+        let parts = (store.clone(), Arc::clone(&clock), Arc::clone(&turn));
+        turns.spawn("discover schemas", |stop| discovery.clone().look(parts, seen, stop));
         let handle = BusHandle {
             store,
             clock,
@@ -147,6 +155,7 @@ impl Bus {
             queues,
             topics,
             router,
+            discovery,
             tasks: turns.clone(),
             replay_stops: Arc::default(),
             changed,
