@@ -11,6 +11,7 @@ use super::call::Call;
 use super::error::ApiError;
 use super::service::Effect;
 use super::wire::{Node, lower_first};
+use crate::monitor::TrailHandle;
 use crate::store::Store;
 use crate::task::TaskGroup;
 use crate::telemetry::{AuditKind, AuditRecord, Scope, TelemetryBatch};
@@ -51,6 +52,8 @@ pub(super) fn record(call: &Call, refused: Option<&ApiError>) -> AuditRecord {
         Effect::ReadsData | Effect::WritesData => AuditKind::Data,
     };
     let event_id = uuid::Uuid::new_v4().to_string();
+    // When the call ended, so that records come in the order of their times.
+    let ended = call.state().clock.now();
     let resources = call.resources();
     let account = scope.account.as_str();
     let arn = format!("arn:{}:iam::{account}:root", scope.region.partition());
@@ -63,7 +66,7 @@ pub(super) fn record(call: &Call, refused: Option<&ApiError>) -> AuditRecord {
             "accountId": account,
             "accessKeyId": facts.caller.access_key_id,
         },
-        "eventTime": Timestamp::from_secs(facts.at.as_secs()).to_rfc3339(),
+        "eventTime": Timestamp::from_secs(ended.as_secs()).to_rfc3339(),
         "eventSource": facts.event_source,
         "eventName": facts.operation,
         "awsRegion": scope.region.as_str(),
@@ -85,7 +88,7 @@ pub(super) fn record(call: &Call, refused: Option<&ApiError>) -> AuditRecord {
     }
     AuditRecord {
         event_id: event_id.into(),
-        event_time: facts.at,
+        event_time: ended,
         event_name: facts.operation.into(),
         event_source: facts.event_source.into(),
         username: Some("root".into()),
@@ -117,9 +120,9 @@ enum Entry {
 
 impl AuditTrail {
     /// Starts the task that writes.
-    pub(super) fn start(store: Store, tasks: &TaskGroup) -> Self {
+    pub(super) fn start(store: Store, trails: TrailHandle, tasks: &TaskGroup) -> Self {
         let (queue, entries) = mpsc::channel(RECORDS_WAITING_MAX);
-        tasks.spawn("audit trail", |stop| write_all(store, entries, stop));
+        tasks.spawn("audit trail", |stop| write_all((store, trails), entries, stop));
         Self { queue }
     }
 
@@ -142,7 +145,11 @@ impl AuditTrail {
     }
 }
 
-async fn write_all(store: Store, mut entries: mpsc::Receiver<Entry>, stop: CancellationToken) {
+async fn write_all(
+    to: (Store, TrailHandle),
+    mut entries: mpsc::Receiver<Entry>,
+    stop: CancellationToken,
+) {
     let mut group = Vec::new();
     loop {
         tokio::select! {
@@ -151,7 +158,7 @@ async fn write_all(store: Store, mut entries: mpsc::Receiver<Entry>, stop: Cance
                 if count == 0 {
                     return;
                 }
-                write_group(&store, &mut group).await;
+                write_group(&to, &mut group).await;
             }
             // After the last record: what was queued before the stop is still written.
             () = stop.cancelled() => return,
@@ -159,7 +166,7 @@ async fn write_all(store: Store, mut entries: mpsc::Receiver<Entry>, stop: Cance
     }
 }
 
-async fn write_group(store: &Store, group: &mut Vec<Entry>) {
+async fn write_group((store, trails): &(Store, TrailHandle), group: &mut Vec<Entry>) {
     let mut by_scope: BTreeMap<Scope, Vec<AuditRecord>> = BTreeMap::new();
     let mut waiting = Vec::new();
     for entry in group.drain(..) {
@@ -173,9 +180,10 @@ async fn write_group(store: &Store, group: &mut Vec<Entry>) {
     }
     for (scope, audit) in by_scope {
         let count = audit.len();
-        if let Err(fault) =
-            store.append(TelemetryBatch { audit, ..TelemetryBatch::new(scope) }).await
-        {
+        audit.iter().for_each(|record| trails.note(&scope, record));
+        let events = audit.iter().filter_map(|record| trails.event(&scope, record)).collect();
+        let batch = TelemetryBatch { audit, events, ..TelemetryBatch::new(scope) };
+        if let Err(fault) = store.append(batch).await {
             tracing::error!(count, %fault, "audit records are lost");
         }
     }

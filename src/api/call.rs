@@ -130,7 +130,11 @@ impl Call {
         let selection = self.shared.state.settings.audit;
         let recorded = audit::is_selected(self.facts().effect, selection) && !self.is_audited();
         if recorded {
-            batch.audit.push(audit::record(self, None));
+            let record = audit::record(self, None);
+            let trails = self.state().monitor.trails();
+            trails.note(&batch.scope, &record);
+            batch.events.extend(trails.event(&batch.scope, &record));
+            batch.audit.push(record);
         }
         let store = &self.shared.state.store;
         match changes {

@@ -71,7 +71,8 @@ async fn answer(State(door): State<Arc<Door>>, request: Request) -> Response {
 impl Door {
     fn new(state: ApiState) -> Self {
         let requests = Arc::new(Semaphore::new(state.settings.requests_max));
-        let trail = AuditTrail::start(state.store.clone(), &state.tasks);
+        let trail =
+            AuditTrail::start(state.store.clone(), state.monitor.trails().clone(), &state.tasks);
         let [queries, exports, tails] = [(); 3].map(|()| RunningQueries::default());
         let beside = Beside { trail, queries, exports, tails };
         let gate = Gate { settings: Arc::clone(&state.settings), clock: Arc::clone(&state.clock) };
@@ -133,11 +134,12 @@ impl Door {
             }
         };
         let manner = address.manner(found.operation.name, request_id);
+        let status = found.operation.status;
         let answer = match self.check(parts, &found, admitted.sent_bytes) {
             Ok(()) => self.run(found, parts, admitted.caller.clone(), request_id).await,
             Err(refused) => Err(refused),
         };
-        (write(manner, answer), manner.protocol)
+        (write(manner, answer, status), manner.protocol)
     }
 
     async fn run(
@@ -196,9 +198,14 @@ struct Admitted {
     sent_bytes: usize,
 }
 
-fn write(manner: Manner<'_>, answer: Result<Box<dyn Output>, ApiError>) -> Reply {
+fn write(manner: Manner<'_>, answer: Result<Box<dyn Output>, ApiError>, status: u16) -> Reply {
+    const NO_CONTENT: u16 = 204;
     let refused = match answer {
         Ok(output) => match output.reply(manner) {
+            Ok(reply) if status == NO_CONTENT => {
+                return Reply { status, body: bytes::Bytes::new(), ..reply };
+            }
+            Ok(reply) if status != 200 => return Reply { status, ..reply },
             Ok(reply) => return reply,
             Err(fault) => {
                 tracing::error!(operation = manner.operation, %fault, "answer cannot be written");

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::deliver::{Delivery, Inbox, Receiver};
 use super::kind;
-use super::rule::{Rule, RuleBook, Target, render};
+use super::rule::{Rule, RuleBook, RuleState, Target, render};
+use super::schema::Discovery;
 use crate::pattern::Variables;
 use crate::store::{Following, ResourceChanges, SortKey};
 use crate::telemetry::{Event, Scope, TelemetryBatch};
@@ -15,6 +16,7 @@ use crate::time::Timestamp;
 pub(super) struct Router {
     pub(super) book: Arc<RuleBook>,
     pub(super) inbox: Inbox,
+    pub(super) discovery: Discovery,
 }
 
 impl Router {
@@ -30,7 +32,12 @@ impl Router {
                 continue;
             };
             let envelope = event.envelope(scope);
-            let rules = table.matching(&envelope);
+            let mut rules = table.matching(&envelope);
+            if only_reads(event) {
+                rules.retain(|rule| {
+                    rule.state == RuleState::EnabledWithAllCloudtrailManagementEvents
+                });
+            }
             if !rules.is_empty() {
                 let text: Arc<str> = envelope.to_string().into();
                 for rule in rules {
@@ -38,7 +45,15 @@ impl Router {
                 }
             }
         }
-        self.following(scope, owed)
+        let mut following = self.following(scope, owed);
+        if let Some(look) = self.discovery.watched(batch) {
+            let deliver = following.taken.take();
+            following.taken = Some(Box::new(move || {
+                deliver.into_iter().for_each(|deliver| deliver());
+                look();
+            }));
+        }
+        following
     }
 
     /// What one rule owes for an event of its own: a turn of its schedule.
@@ -76,6 +91,15 @@ impl Router {
         };
         Following { changes, taken: Some(Box::new(taken)) }
     }
+}
+
+/// Whether an event tells of a call that only reads; few rules hear of those.
+///
+/// Source: EventBridge User Guide, "Read-only management events from AWS services".
+fn only_reads(event: &Event) -> bool {
+    &*event.detail_type == "AWS API Call via CloudTrail"
+        && event.source.starts_with("aws.")
+        && event.detail.get("readOnly").and_then(Value::as_bool) == Some(true)
 }
 
 /// What a rule owes its targets for an event.

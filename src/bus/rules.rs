@@ -11,6 +11,7 @@ use crate::telemetry::Scope;
 
 /// Source: EventBridge User Guide, "Amazon EventBridge quotas".
 const TARGETS_MAX: usize = 5;
+const RULES_MAX: usize = 300;
 
 impl BusHandle {
     /// A rule.
@@ -38,6 +39,10 @@ impl BusHandle {
         let _turn = self.turn.acquire().await;
         self.bus(scope, &put.bus).await?;
         let old = self.book.get(scope, &put.bus, &put.name);
+        if old.is_none() && self.book.of_bus(scope, &put.bus).len() >= RULES_MAX {
+            let why = "The requested resource exceeds the maximum number allowed.";
+            return Err(RefusalKind::LimitExceeded.because(why));
+        }
         let rule = put.rule(old.as_deref(), self.clock.now())?;
         let arn = rule.arn(scope);
         self.keep(scope, rule).await?;

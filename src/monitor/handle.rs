@@ -10,6 +10,7 @@ use super::memory::RunMemory;
 use super::record::Recorder;
 use super::schedule::{CanaryList, ScheduleCommand};
 use super::settings::MonitorSettings;
+use super::trails::TrailHandle;
 use crate::canary::definition::Canary;
 use crate::canary::load::Fault;
 use crate::runner::{Runner, RunnerSettings};
@@ -25,6 +26,7 @@ pub struct MonitorHandle {
     pub(super) alarms: AlarmHandle,
     pub(super) logs: LogRules,
     pub(super) hosted: HostedCanaries,
+    pub(super) trails: TrailHandle,
     pub(super) list: CanaryList,
     pub(super) schedule: mpsc::Sender<ScheduleCommand>,
 }
@@ -57,7 +59,8 @@ impl MonitorHandle {
             clock: Arc::clone(clock),
             tasks: TaskGroup::new(),
         });
-        Ok(Self { scope, alarms, logs, hosted, list: CanaryList::default(), schedule })
+        let trails = TrailHandle::load(store, clock).await?;
+        Ok(Self { scope, alarms, logs, hosted, trails, list: CanaryList::default(), schedule })
     }
 
     /// Keeps a run that was made elsewhere, and has the alarms on its metrics look.
@@ -90,6 +93,11 @@ impl MonitorHandle {
     /// The canaries that clients made.
     pub const fn hosted(&self) -> &HostedCanaries {
         &self.hosted
+    }
+
+    /// Trails: what calls become files in a bucket.
+    pub const fn trails(&self) -> &TrailHandle {
+        &self.trails
     }
 
     /// The canaries of the folder that can be run, by name.

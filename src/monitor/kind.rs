@@ -36,3 +36,9 @@ pub const LOG_DELIVERY: &str = "log-delivery";
 pub const OUTBOX: &str = "outbox";
 /// An [`OutboxRow`](super::OutboxRow) that was given up; names sort by time.
 pub const DEAD_LETTER: &str = "dead-letter";
+/// A [`Trail`](super::Trail), by name, in the scope of its home region.
+pub const TRAIL: &str = "trail";
+/// Rows of insights, as CloudTrail writes them.
+pub const TRAIL_INSIGHT: &str = "trail-insight";
+/// The [`TrailKey`](super::TrailKey) that digests of a scope are signed with.
+pub const TRAIL_KEY: &str = "trail-key";

@@ -10,6 +10,7 @@
 //! alarms     which state its data means   -> history and outbox, in one append
 //! logs       what log events are worth     -> metrics, in the same append
 //! hosted     canaries that clients made    -> runner, then record
+//! trails     what calls were made          -> files and digests in a bucket
 //! deliver    what the outbox holds        -> notify, until it is taken or given up
 //! ```
 
@@ -28,6 +29,7 @@ mod run_row;
 mod schedule;
 mod settings;
 mod start;
+mod trails;
 mod watch;
 
 pub use alarms::{
@@ -51,3 +53,7 @@ pub use run_row::{ArtifactRow, CanaryRow, CanaryRunRow, CanaryState};
 pub use schedule::declared_alarms;
 pub use settings::MonitorSettings;
 pub use start::{Monitor, MonitorError, MonitorParts};
+pub use trails::{
+    AdvancedSelector, DataResource, EventSelector, FieldSelector, InsightType, ReadWriteType,
+    Selectors, Trail, TrailError, TrailHandle, TrailKey, TrailSettings, TrailState,
+};

@@ -19,6 +19,7 @@ use super::schedule::{
     CanaryList, SCHEDULE_COMMANDS_MAX, ScheduleCommand, Scheduler, SchedulerParts,
 };
 use super::settings::MonitorSettings;
+use super::trails::{InsightWatch, TrailDeliverer, TrailHandle};
 use super::watch::FolderWatch;
 use crate::notify::Notifier;
 use crate::runner::Runner;
@@ -101,6 +102,11 @@ impl Monitor {
         let log_deliverer =
             LogDeliverer { store: store.clone(), rules: logs.clone(), clock: Arc::clone(&clock) };
         deliveries.spawn("deliver log events", |stop| log_deliverer.run(stop));
+        let trails = TrailHandle::load(&store, &clock).await?;
+        let trail_deliverer = TrailDeliverer(trails.clone());
+        deliveries.spawn("deliver trails", |stop| trail_deliverer.run(stop));
+        let insight_watch = InsightWatch(trails.clone());
+        deliveries.spawn("watch rates of calls", |stop| insight_watch.run(stop));
         let deliverer = Deliverer {
             store,
             notifier,
@@ -137,7 +143,7 @@ impl Monitor {
             scheduling.spawn("watch canaries", |stop| watch_folder(watch, every, tell, stop));
         }
         let scope = settings.scope.clone();
-        let handle = MonitorHandle { scope, alarms, logs, hosted, list, schedule };
+        let handle = MonitorHandle { scope, alarms, logs, hosted, trails, list, schedule };
         let grace = settings.grace;
         Ok(Self { handle, grace, scheduling, runs, alarms: alarm_tasks, deliveries })
     }

@@ -121,3 +121,13 @@ async fn boto3_publishes_to_topics_and_reaches_http_receivers() {
 async fn opentelemetry_prometheus_and_x_ray_senders_are_taken_as_they_are() {
     passes("test_otlp").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_keeps_and_discovers_schemas() {
+    passes("test_schemas").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_makes_trails_and_the_cli_confirms_their_files() {
+    passes("test_trails").await;
+}

@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
+use super::fault::{
     INVALID_EVENT_CATEGORY, INVALID_LOOKUP_ATTRIBUTES, INVALID_MAX_RESULTS, INVALID_NEXT_TOKEN,
-    INVALID_TIME_RANGE,
+    INVALID_TIME_RANGE, refused,
 };
 use crate::api::call::{Answer, Call};
 use crate::api::page;
@@ -89,6 +89,9 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
     let limit = limit(&input)?;
     let mut range = range(&call, &input)?;
     let attribute = attribute(&input)?;
+    if input.event_category.is_some() {
+        return insights(&call, range, limit, input.next_token.as_deref()).await;
+    }
     let place: Option<Place> = page::open("LookupEvents", input.next_token.as_deref())
         .map_err(|_token| INVALID_NEXT_TOKEN.because("The NextToken is not valid."))?;
     let mut skipped = 0;
@@ -110,6 +113,42 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<Output> {
     Ok(Output { events: records.iter().map(|record| show(record)).collect(), next_token })
 }
 
+/// Source: CloudTrail API Reference, LookupEvents, EventCategory `insight`.
+async fn insights(
+    call: &Call,
+    range: TimeRange,
+    limit: usize,
+    token: Option<&str>,
+) -> Answer<Output> {
+    const OPERATION: &str = "LookupEvents insight";
+    let skipped: usize = page::open(OPERATION, token)
+        .map_err(|_token| INVALID_NEXT_TOKEN.because("The NextToken is not valid."))?
+        .unwrap_or(0);
+    let account = call.scope().account.as_str();
+    let found = call.state().monitor.trails().insights(call.scope(), range).await;
+    let found = found.map_err(|error| refused(error, ("", account)))?;
+    let more = found.len() > skipped.saturating_add(limit);
+    let events = found.into_iter().skip(skipped).take(limit).map(|record| {
+        let text = |pointer: &str| {
+            let found = record.pointer(pointer).and_then(serde_json::Value::as_str);
+            found.unwrap_or_default().to_owned()
+        };
+        FoundEvent {
+            event_id: text("/eventID"),
+            event_name: text("/insightDetails/eventName"),
+            read_only: "false".to_owned(),
+            access_key_id: None,
+            event_time: Timestamp::parse(&text("/eventTime")).unwrap_or(range.start).into(),
+            event_source: text("/insightDetails/eventSource"),
+            username: None,
+            resources: Vec::new(),
+            cloud_trail_event: record.to_string(),
+        }
+    });
+    let next_token = more.then(|| page::seal(OPERATION, &(skipped + limit)));
+    Ok(Output { events: events.collect(), next_token })
+}
+
 fn limit(input: &Input) -> Answer<usize> {
     let limit = input.max_results.unwrap_or(PAGE);
     match usize::try_from(limit) {
@@ -119,7 +158,7 @@ fn limit(input: &Input) -> Answer<usize> {
 }
 
 fn range(call: &Call, input: &Input) -> Answer<TimeRange> {
-    if let Some(category) = &input.event_category {
+    if let Some(category) = input.event_category.as_ref().filter(|name| *name != "insight") {
         let why = format!("Event category {category} is not recorded here.");
         return Err(INVALID_EVENT_CATEGORY.because(why));
     }
