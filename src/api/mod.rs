@@ -88,7 +88,7 @@ fn services() -> Vec<service::Service> {
         sqs::service(),
         sts::service(),
         synthetics::service(),
-        // After Synthetics, which has the same paths for tags: unsigned requests keep their service.
+        // After Synthetics, whose paths for tags are the same: unsigned requests keep theirs.
         schemas::service(),
         xray::service(),
     ]

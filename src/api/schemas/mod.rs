@@ -66,21 +66,18 @@ fn registry_operations() -> impl Iterator<Item = Operation> {
 fn schema_operations() -> impl Iterator<Item = Operation> {
     const SCHEMAS: &str = "/v1/registries/name/{RegistryName}/schemas";
     const SCHEMA: &str = "/v1/registries/name/{RegistryName}/schemas/name/{SchemaName}";
+    const VERSION: &str =
+        "/v1/registries/name/{RegistryName}/schemas/name/{SchemaName}/version/{SchemaVersion}";
     let (reads, writes) = (Effect::Reads, Effect::Writes);
     [
         operation("CreateSchema", writes, schemas::create).at(Method::POST, SCHEMA).answers(201),
         operation("DeleteSchema", writes, schemas::delete).at(Method::DELETE, SCHEMA).answers(204),
         operation("DeleteSchemaVersion", writes, versions::delete)
-            .at(
-                Method::DELETE,
-                "/v1/registries/name/{RegistryName}/schemas/name/{SchemaName}/version/{SchemaVersion}",
-            )
+            .at(Method::DELETE, VERSION)
             .answers(204),
         operation("DescribeSchema", reads, schemas::describe).at(Method::GET, SCHEMA),
-        operation("ExportSchema", reads, versions::export).at(
-            Method::GET,
-            "/v1/registries/name/{RegistryName}/schemas/name/{SchemaName}/export",
-        ),
+        operation("ExportSchema", reads, versions::export)
+            .at(Method::GET, "/v1/registries/name/{RegistryName}/schemas/name/{SchemaName}/export"),
         operation("GetDiscoveredSchema", reads, search::discovered)
             .at(Method::POST, "/v1/discover"),
         operation("ListSchemaVersions", reads, versions::list).at(
