@@ -3,12 +3,17 @@
 use std::process::ExitCode;
 
 use coalmine::runner::browser::{GUARD_SUBCOMMAND, guard_main};
+use coalmine::runner::script::{WORKER_SUBCOMMAND, worker_main};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    // A guard is started by the program itself, many times a day: it takes the short way in.
-    if arguments.next().is_some_and(|first| first == GUARD_SUBCOMMAND) {
-        return guard_main(&arguments.next().unwrap_or_default());
+    // Guards and workers are started by the program itself, many times a day: they take the short
+    // way in.
+    match arguments.next() {
+        Some(first) if first == GUARD_SUBCOMMAND => {
+            guard_main(&arguments.next().unwrap_or_default())
+        }
+        Some(first) if first == WORKER_SUBCOMMAND => worker_main(),
+        _ => coalmine::cli::main(std::env::args_os()),
     }
-    coalmine::cli::main(std::env::args_os())
 }

@@ -6,7 +6,11 @@ use serde_json::json;
 use super::ExitStatus;
 use super::context::Context;
 use super::fatal::Fatal;
+use super::trust::trust;
 use crate::monitor::library::{Library, LibraryError};
+use crate::runner::WorkerProgram;
+use crate::runner::policy::Trust;
+use crate::runner::script::ScriptPlace;
 
 /// Validate canary files without running them
 ///
@@ -31,7 +35,7 @@ Examples:
   coalmine check --deny-warnings --message-format json canaries shared-canaries";
 
 pub(super) fn execute(context: &Context, command: &CheckCommand) -> Result<ExitStatus, Fatal> {
-    let library = read(context, &command.paths)?;
+    let library = read(context, &command.paths, Trust::Full)?;
     let (errors, warnings) = (library.faults.len(), library.warnings.len());
     let is_good = errors == 0 && (warnings == 0 || !command.deny_warnings);
     let canaries = library.canaries.len();
@@ -54,9 +58,14 @@ pub(super) fn execute(context: &Context, command: &CheckCommand) -> Result<ExitS
     Ok(if is_good { ExitStatus::Passed } else { ExitStatus::Usage })
 }
 
-/// Reads canaries and shows every fault and warning.
-pub(super) fn read(context: &Context, paths: &[PathBuf]) -> Result<Library, Fatal> {
-    let library = Library::read(paths).map_err(|error| {
+/// Reads canaries and shows every fault and warning. What a script says about itself is found out
+/// as far as it is trusted: as asked, or less where the surroundings say so.
+pub(super) fn read(context: &Context, paths: &[PathBuf], asked: Trust) -> Result<Library, Fatal> {
+    let scripts = match trust(asked, &context.environment) {
+        Trust::Full => ScriptPlace::Here,
+        Trust::PullRequest => ScriptPlace::Worker(WorkerProgram::default().0),
+    };
+    let library = Library::read(paths, &scripts).map_err(|error| {
         let hint = match &error {
             LibraryError::NotFound { .. } => "make a first canary with: coalmine new NAME",
             _ => "name canary files, or folders of them",

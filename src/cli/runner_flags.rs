@@ -58,6 +58,11 @@ fn trust_level(text: &str) -> Result<Trust, String> {
 }
 
 impl RunnerFlags {
+    /// The trust that was asked for.
+    pub(super) const fn trust(&self) -> Trust {
+        self.trust
+    }
+
     /// A runner under these flags, for so many runs at a time. Nothing is opened or started before
     /// a run needs it; [`Runner::close`] ends the browsers.
     pub(super) fn runner(&self, context: &Context, jobs: usize, new: NewPicture) -> Runner {

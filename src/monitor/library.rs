@@ -16,7 +16,7 @@ use thiserror::Error;
 use crate::canary::definition::Canary;
 use crate::canary::load::{Fault, ImportError, Imports, load};
 use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::runner::script;
+use crate::runner::script::{self, ScriptPlace};
 
 /// BOUND: a longer canary file is a mistake or an attack; it is refused unread.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -65,20 +65,21 @@ pub enum LibraryError {
 }
 
 impl Library {
-    /// Reads what `paths` name: files as they are, folders with all that is in them.
+    /// Reads what `paths` name: files as they are, folders with all that is in them. Finding out
+    /// what a script says about itself runs its code, which is done in `scripts`.
     ///
     /// Errors: a path that cannot be found or listed. What is wrong inside a file is in
     /// [`Library::faults`].
-    pub fn read(paths: &[PathBuf]) -> Result<Self, LibraryError> {
+    pub fn read(paths: &[PathBuf], scripts: &ScriptPlace) -> Result<Self, LibraryError> {
         let mut library = Self::default();
         for path in canary_files(paths)? {
-            library.read_file(&path);
+            library.read_file(&path, scripts);
         }
         library.refuse_namesakes();
         Ok(library)
     }
 
-    fn read_file(&mut self, path: &Path) {
+    fn read_file(&mut self, path: &Path, scripts: &ScriptPlace) {
         self.files += 1;
         let name = path.display().to_string();
         let text = match read_text(path) {
@@ -92,7 +93,7 @@ impl Library {
         let file = SourceFile::new(name, text);
         let folder = path.parent().unwrap_or(Path::new(""));
         let loaded = match is_script(path) {
-            true => script::load(&file, folder, &Folder(folder)),
+            true => script::load(&file, folder, &Folder(folder), scripts),
             false => load(&file, folder, &Folder(folder)),
         };
         match loaded {
@@ -261,7 +262,7 @@ mod tests {
     fn what_cannot_be_read_is_a_fault_of_that_file_only() {
         let folder = folder(&[("big.yaml", &"x".repeat(1024 * 1024 + 1))]);
         fs::write(folder.path().join("bytes.yaml"), [0xff, 0xfe]).unwrap();
-        let library = Library::read(&[folder.path().to_owned()]).unwrap();
+        let library = Library::read(&[folder.path().to_owned()], &ScriptPlace::Here).unwrap();
         let codes: Vec<_> = library.faults.iter().map(|fault| fault.diagnostic.code).collect();
         assert_eq!(codes, ["unreadable-file", "unreadable-file"]);
         assert_eq!(library.files, 2);
@@ -271,7 +272,7 @@ mod tests {
     fn the_second_canary_of_a_name_is_refused() {
         let text = "canary: twin\nsteps:\n  - step: s\n    http: { get: 'http://a/' }\n";
         let folder = folder(&[("a.yaml", text), ("b.yaml", text)]);
-        let library = Library::read(&[folder.path().to_owned()]).unwrap();
+        let library = Library::read(&[folder.path().to_owned()], &ScriptPlace::Here).unwrap();
         assert_eq!(library.canaries.len(), 1);
         assert_eq!(library.faults[0].diagnostic.code, "duplicate-canary");
         assert!(library.faults[0].file.name().ends_with("b.yaml"));

@@ -124,6 +124,7 @@ impl Monitor {
         };
         let hosted = HostedCanaries::start(hosted_parts, settings.run_slots).await?;
         let list = CanaryList::default();
+        let scripts = runner.script_place();
         let scheduler = Scheduler::new(SchedulerParts {
             settings: Arc::clone(&settings),
             clock,
@@ -138,7 +139,7 @@ impl Monitor {
         let (schedule, commands) = mpsc::channel(SCHEDULE_COMMANDS_MAX);
         scheduling.spawn("schedule", |stop| scheduler.run(commands, stop));
         if let Some(folder) = &settings.canaries {
-            let (watch, tell) = (FolderWatch::new(folder.clone()), schedule.clone());
+            let (watch, tell) = (FolderWatch::new(folder.clone(), scripts), schedule.clone());
             let every = settings.look_every;
             scheduling.spawn("watch canaries", |stop| watch_folder(watch, every, tell, stop));
         }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use super::library::{Library, LibraryError};
 use crate::canary::definition::Canary;
 use crate::canary::load::Fault;
+use crate::runner::script::ScriptPlace;
 
 /// Watches a folder of canary files by the content of everything in it.
 #[derive(Debug)]
 pub(super) struct FolderWatch {
     folder: PathBuf,
+    scripts: ScriptPlace,
     fingerprint: Option<blake3::Hash>,
     known: BTreeMap<Arc<str>, Arc<Canary>>,
 }
@@ -31,8 +33,8 @@ const HASHED_BYTES_MAX: u64 = 1024 * 1024;
 const DEPTH_MAX: usize = 32;
 
 impl FolderWatch {
-    pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, fingerprint: None, known: BTreeMap::new() }
+    pub(super) fn new(folder: PathBuf, scripts: ScriptPlace) -> Self {
+        Self { folder, scripts, fingerprint: None, known: BTreeMap::new() }
     }
 
     /// Looks once; `None` when nothing changed since the last look. Reads files: not for a runtime
@@ -46,7 +48,7 @@ impl FolderWatch {
         if self.fingerprint == Some(fingerprint) {
             return Ok(None);
         }
-        let library = Library::read(std::slice::from_ref(&self.folder))?;
+        let library = Library::read(std::slice::from_ref(&self.folder), &self.scripts)?;
         self.fingerprint = Some(fingerprint);
         Ok(Some(self.take(library)))
     }
@@ -118,7 +120,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.yaml");
         std::fs::write(&file, canary("a", 200)).unwrap();
-        let mut watch = FolderWatch::new(folder.path().to_owned());
+        let mut watch = FolderWatch::new(folder.path().to_owned(), ScriptPlace::Here);
         assert_eq!(names(&watch.look().unwrap().unwrap()), (vec!["a"], vec![], 0));
         assert!(watch.look().unwrap().is_none());
         std::fs::write(&file, canary("a", 201)).unwrap();
@@ -132,7 +134,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.yaml");
         std::fs::write(&file, canary("a", 200)).unwrap();
-        let mut watch = FolderWatch::new(folder.path().to_owned());
+        let mut watch = FolderWatch::new(folder.path().to_owned(), ScriptPlace::Here);
         watch.look().unwrap();
         std::fs::write(&file, "canary: a\nstepps: []\n").unwrap();
         let change = watch.look().unwrap().unwrap();
@@ -149,7 +151,7 @@ mod tests {
         let inside = folder.path().join("canaries");
         std::fs::create_dir(&inside).unwrap();
         std::fs::write(inside.join("a.yaml"), canary("a", 200)).unwrap();
-        let mut watch = FolderWatch::new(inside.clone());
+        let mut watch = FolderWatch::new(inside.clone(), ScriptPlace::Here);
         watch.look().unwrap();
         std::fs::remove_dir_all(&inside).unwrap();
         assert!(watch.look().is_err());

@@ -43,4 +43,6 @@ pub use plan::{PlannedStep, RunPlan};
 pub use request::RunRequest;
 pub use run::Runner;
 pub use secrets::{HostScope, SecretStore, StoredSecret};
-pub use settings::{Environment, NewPicture, PictureSettings, RunLimits, RunnerSettings};
+pub use settings::{
+    Environment, NewPicture, PictureSettings, RunLimits, RunnerSettings, WorkerProgram,
+};

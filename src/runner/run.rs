@@ -7,10 +7,12 @@ use super::attempt::{Attempt, AttemptEnd, Emitted};
 use super::auth::oauth2::TokenCache;
 use super::browser::BrowserPool;
 use super::events::{EventLog, observed};
+use super::policy::Trust;
 use super::probe::Network;
 use super::redaction::Redaction;
 use super::request::RunRequest;
 use super::reuse::ReuseCache;
+use super::script::ScriptPlace;
 use super::secrets::RunSecrets;
 use super::settings::RunnerSettings;
 use crate::canary::definition::{Canary, CanaryBody, RetryPolicy};
@@ -71,6 +73,14 @@ impl Runner {
     pub fn with_browsers(self, browsers: BrowserPool) -> Self {
         self.parts.browsers.get_or_init(|| browsers);
         self
+    }
+
+    /// Where the code of scripts is run under the trust of this runner.
+    pub fn script_place(&self) -> ScriptPlace {
+        match self.parts.settings.network.policy.trust() {
+            Trust::Full => ScriptPlace::Here,
+            Trust::PullRequest => ScriptPlace::Worker(self.parts.settings.script_worker.0.clone()),
+        }
     }
 
     pub(super) const fn parts(&self) -> &Arc<RunnerParts> {

@@ -20,6 +20,18 @@ pub struct RunnerSettings {
     pub pictures: PictureSettings,
     /// Limits of a run.
     pub limits: RunLimits,
+    /// Where scripts run that are not trusted.
+    pub script_worker: WorkerProgram,
+}
+
+/// The program that becomes a worker for scripts when it is asked to: this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerProgram(pub PathBuf);
+
+impl Default for WorkerProgram {
+    fn default() -> Self {
+        Self("/proc/self/exe".into())
+    }
 }
 
 /// What an operator may change about pictures.

@@ -59,6 +59,8 @@ mod run_fixture;
 #[cfg(test)]
 mod runs;
 #[cfg(test)]
+mod script_worker;
+#[cfg(test)]
 mod scripts;
 #[cfg(test)]
 mod serve;

@@ -8,6 +8,7 @@ use coalmine::canary::definition::Canary;
 use coalmine::canary::load::NoImports;
 use coalmine::canary::report::{RunOutcome, StepOutcome, Verdict};
 use coalmine::diagnostic::SourceFile;
+use coalmine::runner::script::ScriptPlace;
 use coalmine::runner::{RunnerSettings, script};
 use coalmine::telemetry::MetricValue;
 use coalmine::time::{Clock, SystemClock};
@@ -17,7 +18,7 @@ use crate::target::{Target, answer, ok};
 
 fn lua_in(folder: &Path, text: &str) -> Arc<Canary> {
     let file = SourceFile::new("canaries/test.lua", text);
-    match script::load(&file, folder, &NoImports) {
+    match script::load(&file, folder, &NoImports, &ScriptPlace::Here) {
         Ok(loaded) => Arc::new(loaded.canary),
         Err(faults) => panic!("{:#?}", faults.iter().map(|f| &f.diagnostic).collect::<Vec<_>>()),
     }

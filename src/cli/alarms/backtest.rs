@@ -13,6 +13,7 @@ use crate::cli::range::RangeFlags;
 use crate::cli::source::{Service, Source};
 use crate::monitor::backtest::Backtest;
 use crate::monitor::declared_alarms;
+use crate::runner::policy::Trust;
 use crate::telemetry::Scope;
 
 /// Replay an alarm over what is stored: when would it have paged, and was it worth it?
@@ -78,7 +79,7 @@ pub(super) fn prepare(context: &Context, command: &BacktestCommand) -> Result<Ve
 }
 
 fn of_canaries(context: &Context, path: &Path) -> Result<Vec<Value>, Fatal> {
-    let library = check::read(context, &[PathBuf::from(path)])?;
+    let library = check::read(context, &[PathBuf::from(path)], Trust::Full)?;
     let shown = path.display();
     if !library.faults.is_empty() {
         let message = format!("{shown} has faults; nothing was replayed");

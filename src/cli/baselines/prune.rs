@@ -13,6 +13,7 @@ use crate::cli::context::Context;
 use crate::cli::fatal::Fatal;
 use crate::diagnostic::printable;
 use crate::runner::BaselineFolder;
+use crate::runner::policy::Trust;
 use crate::visual::BaselineName;
 
 /// List approved pictures that no canary takes any more, and delete them if told to
@@ -35,7 +36,7 @@ pub(super) fn execute(
     places: &Places,
     command: &PruneCommand,
 ) -> Result<ExitStatus, Fatal> {
-    let library = read(context, &command.canaries)?;
+    let library = read(context, &command.canaries, Trust::Full)?;
     if !library.faults.is_empty() {
         // What a broken file would take is not known, so nothing may go.
         let faults = counted(library.faults.len(), "fault");

@@ -163,7 +163,7 @@ pub(in crate::cli) fn execute(
     context: &Context,
     command: &RunCommand,
 ) -> Result<ExitStatus, Fatal> {
-    let library = read(context, &command.paths)?;
+    let library = read(context, &command.paths, command.runner.trust())?;
     let chosen = Chosen { filters: &command.filter, tags: &command.tag };
     let canaries = chosen.of(&library.canaries);
     if canaries.is_empty() && library.faults.is_empty() {

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::canary::definition::Canary;
 use crate::canary::load::{ImportError, Imports, load};
 use crate::diagnostic::{MessageFormat, SourceFile, render};
-use crate::runner::script;
+use crate::runner::script::{self, ScriptPlace};
 
 /// BOUND: what a bundle may hold, decompressed; more is a mistake or an attack.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -88,13 +88,17 @@ impl Bundle {
     /// The canary in it.
     ///
     /// Errors: `NoCanary` for code of another kind, `Faults` for a canary that cannot be run.
-    pub fn canary(&self, handler: Option<&str>) -> Result<Canary, BundleFault> {
+    pub fn canary(
+        &self,
+        handler: Option<&str>,
+        scripts: &ScriptPlace,
+    ) -> Result<Canary, BundleFault> {
         let main = self.main(handler).ok_or(BundleFault::NoCanary)?;
         let text = self.text(main).ok_or(BundleFault::NoCanary)?;
         let file = SourceFile::new(main, text);
         let is_script = main.ends_with(".lua") || main.ends_with(".luau");
         let loaded = match is_script {
-            true => script::load(&file, Path::new(""), self),
+            true => script::load(&file, Path::new(""), self, scripts),
             false => load(&file, Path::new(""), self),
         };
         loaded.map(|loaded| loaded.canary).map_err(|faults| {
@@ -239,6 +243,6 @@ mod tests {
         assert_eq!(bundle.main(Some("shop.handler")), Some("x/shop.yaml"));
         assert_eq!(bundle.main(Some("x/home.yaml")), Some("x/home.yaml"));
         assert_eq!(bundle.main(Some("other.handler")), None);
-        assert_eq!(bundle.canary(None).unwrap_err(), BundleFault::NoCanary);
+        assert_eq!(bundle.canary(None, &ScriptPlace::Here).unwrap_err(), BundleFault::NoCanary);
     }
 }

@@ -285,7 +285,8 @@ impl HostedCanaries {
     async fn canary(&self, name: &str, config: &CanaryConfig) -> Result<Canary, HostedFault> {
         let code = self.parts.store.buckets().get(CODE_BUCKET, &config.code_key).await?;
         let bundle = Bundle::unzip(&code.unwrap_or_default())?;
-        let mut canary = bundle.canary(config.handler.as_deref())?;
+        let mut canary =
+            bundle.canary(config.handler.as_deref(), &self.parts.runner.script_place())?;
         canary.name = name.into();
         super::running::configure(&mut canary, config);
         Ok(canary)

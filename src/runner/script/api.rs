@@ -1,25 +1,13 @@
 //! Functions that speak to the run: `canary`, `step`, `log`, `metric`, `annotate`, `secret`,
 //! `require`.
 
-use std::path::Path;
-use std::sync::Arc;
-
 use mlua::{Function, Lua, MultiValue, Table, Value as LuaValue};
-use serde_json::Value;
 
+use super::call::{Note, Reply, Request};
 use super::failure::ScriptError;
-use super::host::Host;
-use super::{SOURCE_BYTES_MAX, sandbox, value};
+use super::guest::Guest;
+use super::{sandbox, value};
 use crate::canary::report::LogLevel;
-use crate::canary::template::{LookupError, TemplateContext};
-use crate::runner::files;
-use crate::telemetry::{Dimensions, MetricDatum, StandardUnit};
-
-/// BOUND: of one log line of a script.
-const LOG_BYTES_MAX: usize = 64 * 1024;
-
-/// BOUND: of metrics and annotations of one run.
-const NOTES_MAX: usize = 1000;
 
 /// What a script can say about itself; `metadata` reads it, a run has read it before.
 pub(super) const SAID: &[&str] = &[
@@ -37,30 +25,28 @@ pub(super) const SAID: &[&str] = &[
     "alarm",
 ];
 
-pub(super) fn install(lua: &Lua, host: &Host) -> mlua::Result<()> {
-    canary(lua, host)?;
-    logs(lua, host)?;
-    notes(lua, host)?;
-    secret(lua, host)?;
-    require(lua, host)
+pub(super) fn install(lua: &Lua, guest: &Guest) -> mlua::Result<()> {
+    canary(lua, guest)?;
+    logs(lua, guest)?;
+    notes(lua, guest)?;
+    require(lua, guest)
 }
 
-fn canary(lua: &Lua, host: &Host) -> mlua::Result<()> {
+fn canary(lua: &Lua, guest: &Guest) -> mlua::Result<()> {
     let canary = lua.create_table()?;
     for name in SAID {
         // It was read and obeyed when the script was loaded.
         canary.set(*name, lua.create_function(|_, _: MultiValue| Ok(()))?)?;
     }
-    let held = host.clone();
+    let held = guest.clone();
     let env = lua.create_async_function(move |lua, (name, default): (String, LuaValue)| {
-        let host = held.clone();
+        let guest = held.clone();
         async move {
-            let found = host.state.lock().await.attempt.scope.environment(&name);
-            match (found, default) {
-                (Ok(text), _) => Ok(LuaValue::String(lua.create_string(text)?)),
-                (Err(LookupError::Undefined), default) if !default.is_nil() => Ok(default),
-                (Err(error), _) => {
-                    let problem = format!("environment variable `{name}` {error}");
+            match guest.ask(Request::Environment { name: name.clone() }).await? {
+                Reply::Text(text) => Ok(LuaValue::String(lua.create_string(text)?)),
+                _ if !default.is_nil() => Ok(default),
+                _ => {
+                    let problem = format!("environment variable `{name}` is not set");
                     Err(ScriptError::misuse(problem))
                 }
             }
@@ -68,27 +54,20 @@ fn canary(lua: &Lua, host: &Host) -> mlua::Result<()> {
     })?;
     canary.set("env", env)?;
     let parameters = lua.create_table()?;
-    for (name, parameter) in host.parameters.iter() {
+    for (name, parameter) in guest.parameters.iter() {
         parameters.set(&**name, value::from_json(lua, parameter)?)?;
     }
     canary.set("parameters", parameters)?;
     lua.globals().set("canary", canary)
 }
 
-fn logs(lua: &Lua, host: &Host) -> mlua::Result<()> {
+fn logs(lua: &Lua, guest: &Guest) -> mlua::Result<()> {
     let write = |level: LogLevel| {
-        let host = host.clone();
+        let guest = guest.clone();
         lua.create_function(move |_, parts: MultiValue| {
             let texts: Vec<String> =
                 parts.iter().map(LuaValue::to_string).collect::<mlua::Result<_>>()?;
-            let mut text = texts.join("\t");
-            if text.len() > LOG_BYTES_MAX {
-                let end = (0..=LOG_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at));
-                text.truncate(end.unwrap_or(0));
-                text.push_str("..");
-            }
-            host.run.events.log(level, host.run.redaction.text(&text));
-            Ok(())
+            guest.note(Note::Log { level, text: texts.join("\t") }).map(drop)
         })
     };
     let log = lua.create_table()?;
@@ -107,72 +86,46 @@ fn logs(lua: &Lua, host: &Host) -> mlua::Result<()> {
     lua.globals().set("print", write(LogLevel::Info)?)
 }
 
-fn notes(lua: &Lua, host: &Host) -> mlua::Result<()> {
-    let held = host.clone();
+fn notes(lua: &Lua, guest: &Guest) -> mlua::Result<()> {
+    let held = guest.clone();
     let metric = move |_: &Lua, (name, number, unit): (String, f64, Option<String>)| {
-        let unit = match unit.as_deref().map(str::parse::<StandardUnit>) {
-            None => StandardUnit::None,
-            Some(Ok(unit)) => unit,
-            Some(Err(_unknown)) => {
-                let problem = format!("`{}` is no unit of CloudWatch", unit.unwrap_or_default());
-                return Err(ScriptError::misuse(problem));
-            }
-        };
-        if !number.is_finite() || name.is_empty() || name.len() > 255 {
+        if !number.is_finite() {
             return Err(ScriptError::misuse("a metric has a name and a finite value"));
         }
-        let canary = Arc::clone(&held.run.canary.name);
-        let dimensions = Dimensions::of([(Arc::from("CanaryName"), canary)]);
-        let at = held.run.clock().now();
-        let mut notes = held.notes();
-        if notes.metrics.len() >= NOTES_MAX {
-            return Err(ScriptError::misuse("a run emits at most 1000 metrics"));
-        }
-        notes.metrics.push(MetricDatum::sample(name, dimensions, at, (number, unit)));
-        Ok(())
+        held.note(Note::Metric { name, number, unit }).map(drop)
     };
     lua.globals().set("metric", lua.create_function(metric)?)?;
-    let held = host.clone();
+    let held = guest.clone();
     let annotate = move |_: &Lua, (key, note): (String, LuaValue)| {
-        let mut note = value::to_json(&note)?;
-        if let Value::String(text) = &mut note {
-            *text = held.run.redaction.text(text);
-        }
-        let mut notes = held.notes();
-        if notes.annotations.len() >= NOTES_MAX {
-            return Err(ScriptError::misuse("a run has at most 1000 annotations"));
-        }
-        notes.annotations.insert(key, note);
-        Ok(())
+        held.note(Note::Annotate { key, note: value::to_json(&note)? }).map(drop)
     };
-    lua.globals().set("annotate", lua.create_function(annotate)?)
-}
-
-fn secret(lua: &Lua, host: &Host) -> mlua::Result<()> {
-    let host = host.clone();
-    let secret = lua.create_function(move |lua, name: String| {
-        let found = host.run.secrets.get(&name);
-        let found =
-            found.map_err(|error| ScriptError::misuse(format!("secret `{name}` {error}")))?;
-        lua.create_string(found.expose())
-    })?;
+    lua.globals().set("annotate", lua.create_function(annotate)?)?;
+    let held = guest.clone();
+    let secret =
+        lua.create_function(move |lua, name: String| match held.note(Note::Secret { name })? {
+            Reply::Text(secret) => lua.create_string(secret),
+            other => Err(ScriptError::misuse(format!("{other:?} is no secret"))),
+        })?;
     lua.globals().set("secret", secret)
 }
 
 /// Modules of the canary's own folder, each run once.
-fn require(lua: &Lua, host: &Host) -> mlua::Result<()> {
+fn require(lua: &Lua, guest: &Guest) -> mlua::Result<()> {
     let loaded = lua.create_table()?;
-    let host = host.clone();
+    let guest = guest.clone();
     let require = lua.create_async_function(move |lua, name: String| {
-        let (host, loaded) = (host.clone(), loaded.clone());
+        let (guest, loaded) = (guest.clone(), loaded.clone());
         async move {
             let known: LuaValue = loaded.get(name.as_str())?;
             if !known.is_nil() {
                 return Ok(known);
             }
             let path = module_path(&name)?;
-            let text = read(&host.run.canary.folder, &path).await;
-            let text = text.map_err(|problem| {
+            let read = match guest.ask(Request::Module { path: path.clone() }).await? {
+                Reply::Module(read) => read,
+                other => return Err(ScriptError::misuse(format!("{other:?} is no module"))),
+            };
+            let text = read.map_err(|problem| {
                 ScriptError::misuse(format!("cannot require `{name}`: {problem}"))
             })?;
             let module: LuaValue = sandbox::compile(&lua, &path, &text)?.call_async(()).await?;
@@ -182,13 +135,6 @@ fn require(lua: &Lua, host: &Host) -> mlua::Result<()> {
         }
     })?;
     lua.globals().set("require", require)
-}
-
-async fn read(folder: &Path, path: &str) -> Result<String, String> {
-    let bytes_max = u64::try_from(SOURCE_BYTES_MAX).unwrap_or(u64::MAX);
-    let bytes = files::read_inside(folder, Path::new(path), bytes_max).await;
-    let bytes = bytes.map_err(|error| error.to_string())?;
-    String::from_utf8(bytes.to_vec()).map_err(|_utf8| "it is not text".to_owned())
 }
 
 /// `./lib/shop` to `lib/shop.lua`: relative to the canary's folder, never out of it.

@@ -4,7 +4,7 @@ use mlua::{Lua, MultiValue, Table, Value as LuaValue};
 use serde_json::{Value, json};
 
 use super::failure::ScriptError;
-use super::host::Host;
+use super::guest::Guest;
 use super::value;
 use crate::canary::assertion::Seen;
 use crate::canary::report::{FailedAssertion, Failure, Verdict};
@@ -30,13 +30,13 @@ const METHODS: &[(&str, usize)] = &[
 
 /// `expect(value, name?)`, with the predicates of files as methods, and their opposites behind
 /// `.never`.
-pub(super) fn install(lua: &Lua, host: &Host) -> mlua::Result<()> {
-    let host = host.clone();
+pub(super) fn install(lua: &Lua, guest: &Guest) -> mlua::Result<()> {
+    let guest = guest.clone();
     let expect = lua.create_function(move |lua, (value, name): (LuaValue, LuaValue)| {
         // `expect(pcall(..))` hands over more than a name.
         let name = name.as_string().and_then(|name| name.to_str().ok().map(|name| name.to_owned()));
         let name = name.unwrap_or_else(|| "value".to_owned());
-        let held = Arc::new(Held { value: value::to_json(&value)?, name, host: host.clone() });
+        let held = Arc::new(Held { value: value::to_json(&value)?, name, guest: guest.clone() });
         let table = methods(lua, &held, Sense::Holds)?;
         table.set("never", methods(lua, &held, Sense::Never)?)?;
         Ok(table)
@@ -47,7 +47,7 @@ pub(super) fn install(lua: &Lua, host: &Host) -> mlua::Result<()> {
 struct Held {
     value: Value,
     name: String,
-    host: Host,
+    guest: Guest,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,9 +96,9 @@ impl Held {
         if sense == Sense::Never {
             wanted = json!({ "not": wanted });
         }
-        let predicate = script::predicate(&wanted, &|text| self.host.secrets_in(text));
+        let predicate = script::predicate(&wanted, &|text| self.guest.secrets_in(text));
         let predicate = predicate
-            .map_err(|faults| ScriptError::faulty(&format!("expect:{method}"), &faults))?;
+            .map_err(|faults| ScriptError::of_faults(&format!("expect:{method}"), &faults))?;
         let rendered = predicate.render(&crate::canary::template::NoContext);
         let predicate = rendered.map_err(mlua::Error::external)?.value;
         let seen = match &self.value {
@@ -108,7 +108,7 @@ impl Held {
         match predicate.check(&seen) {
             Ok(()) => Ok(()),
             Err(mismatch) => {
-                let location = self.host.here(lua);
+                let location = self.guest.here(lua);
                 let failed = FailedAssertion {
                     subject: self.name.clone(),
                     expected: mismatch.expected,

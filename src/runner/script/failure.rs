@@ -1,4 +1,5 @@
 use mlua::Error;
+use serde::{Deserialize, Serialize};
 use thiserror::Error as ThisError;
 
 use crate::canary::report::{Failure, FileLocation, Verdict};
@@ -6,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 use crate::runner::fault;
 
 /// What a function of ours raises inside of a script.
-#[derive(Clone, Debug, ThisError)]
+#[derive(Clone, Debug, ThisError, Serialize, Deserialize)]
 pub(super) enum ScriptError {
     #[error("the time is up")]
     OutOfTime,
@@ -14,6 +15,9 @@ pub(super) enum ScriptError {
     OutOfFuel,
     #[error("a script is at most 256 KiB long")]
     SourceTooLarge,
+    /// Whoever started this process does not listen any more.
+    #[error("the run has ended")]
+    Alone,
     /// The script asked for something that cannot be.
     #[error("{problem}")]
     Misuse { problem: String },
@@ -23,12 +27,17 @@ pub(super) enum ScriptError {
 }
 
 impl ScriptError {
+    pub(super) fn wrong(problem: impl Into<String>) -> Self {
+        Self::Misuse { problem: problem.into() }
+    }
+
+    /// The same as the machine raises it.
     pub(super) fn misuse(problem: impl Into<String>) -> Error {
-        Self::Misuse { problem: problem.into() }.into()
+        Self::wrong(problem).into()
     }
 
     /// Faults of a value that a script built.
-    pub(super) fn faulty(what: &str, faults: &[Diagnostic]) -> Error {
+    pub(super) fn of_faults(what: &str, faults: &[Diagnostic]) -> Self {
         let text = |fault: &Diagnostic| {
             let hint = fault.labels.first().map(|label| label.message.as_str()).unwrap_or("");
             let hint = if hint.is_empty() { fault.help.as_deref().unwrap_or("") } else { hint };
@@ -38,7 +47,7 @@ impl ScriptError {
             }
         };
         let texts: Vec<String> = faults.iter().map(text).collect();
-        Self::misuse(format!("{what}: {}", texts.join("; ")))
+        Self::wrong(format!("{what}: {}", texts.join("; ")))
     }
 }
 

@@ -1,47 +1,90 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mlua::{Lua, MultiValue, Table, Value as LuaValue};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::failure::{ScriptError, cause, failure_of};
 use super::host::chunk_name;
 use super::sandbox::{self, TimeLimit};
-use super::{api, modules, value};
+use super::{api, modules, value, worker};
 use crate::canary::load::{Fault, Imports, Loaded};
 use crate::canary::script;
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
 use crate::time::{Clock, Deadline, SystemClock};
 
 /// BOUND: a script may compute so long before its first step.
-const TIME_MAX: Duration = Duration::from_millis(500);
+pub(super) const TIME_MAX: Duration = Duration::from_millis(500);
 
-type Said = Arc<Mutex<Vec<(String, Value)>>>;
+/// Where the code of scripts is run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ScriptPlace {
+    /// In this process.
+    #[default]
+    Here,
+    /// In a process of its own: this program, started as [`super::WORKER_SUBCOMMAND`].
+    Worker(PathBuf),
+}
+
+/// The calls of `canary.*` that a script makes, in order.
+pub(super) type Said = Vec<(String, Value)>;
+
+/// The text of a module of the canary's folder, or why there is none.
+pub(super) type Modules<'m> = dyn Fn(&str) -> Result<String, String> + 'm;
+
+/// Why a script cannot be read.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ScriptFault {
+    pub(super) is_syntax: bool,
+    pub(super) message: String,
+    pub(super) line: usize,
+}
 
 /// Reads a script's canary: what it says about itself outside of its steps, which are not run.
 ///
 /// Nothing is reached but modules of the canary's folder, through `imports`; environment variables
 /// read as their defaults.
 /// Errors: faults of the script's syntax, of its code outside of steps, and of what it says.
-pub fn load(file: &SourceFile, folder: &Path, imports: &dyn Imports) -> Result<Loaded, Vec<Fault>> {
-    let said = said(file, imports).map_err(|error| vec![fault_of(&error, file)])?;
-    script::canary_of_script(&said, &|key| span_of(file, key), file, folder)
+pub fn load(
+    file: &SourceFile,
+    folder: &Path,
+    imports: &dyn Imports,
+    place: &ScriptPlace,
+) -> Result<Loaded, Vec<Fault>> {
+    let modules = |path: &str| {
+        let read = imports.read(path);
+        read.map(|file| file.text().to_owned()).map_err(|error| error.to_string())
+    };
+    let (text, chunk) = (file.text(), chunk_name(file.name()));
+    let said = match place {
+        ScriptPlace::Here => said(text, chunk, &modules),
+        ScriptPlace::Worker(program) => worker::read(program, (text, chunk), &modules),
+    };
+    let said = said.map_err(|fault| vec![fault.in_file(file)])?;
+    script::canary_of_script(&document(said, file), &|key| span_of(file, key), file, folder)
 }
 
-fn fault_of(error: &mlua::Error, file: &SourceFile) -> Fault {
-    let chunk = chunk_name(file.name());
-    let failure = failure_of(error, chunk, file.name());
-    let line = failure.location.map_or(1, |location| location.line);
-    let text = file.line(line);
-    let indent = text.len() - text.trim_start().len();
-    let start = file.offset(line, 1) + indent;
-    let span = Span::new(start, start + text.trim().len().max(1));
-    let is_syntax = matches!(error, mlua::Error::SyntaxError { .. });
-    let code = if is_syntax { "script-syntax" } else { "script" };
-    let message = failure.message.lines().next().unwrap_or("").to_owned();
-    Fault { file: file.clone(), diagnostic: Diagnostic::error(code, message, span) }
+impl ScriptFault {
+    fn of(error: &mlua::Error, chunk: &str) -> Self {
+        let failure = failure_of(error, chunk, chunk);
+        Self {
+            is_syntax: matches!(error, mlua::Error::SyntaxError { .. }),
+            message: failure.message.lines().next().unwrap_or("").to_owned(),
+            line: failure.location.map_or(1, |location| location.line),
+        }
+    }
+
+    fn in_file(self, file: &SourceFile) -> Fault {
+        let text = file.line(self.line);
+        let indent = text.len() - text.trim_start().len();
+        let start = file.offset(self.line, 1) + indent;
+        let span = Span::new(start, start + text.trim().len().max(1));
+        let code = if self.is_syntax { "script-syntax" } else { "script" };
+        Fault { file: file.clone(), diagnostic: Diagnostic::error(code, self.message, span) }
+    }
 }
 
 /// Where the script says something about itself.
@@ -63,11 +106,16 @@ fn span_of(file: &SourceFile, key: &str) -> Span {
     }
 }
 
-fn said(file: &SourceFile, imports: &dyn Imports) -> mlua::Result<Vec<(String, Value)>> {
+/// What a script says about itself.
+pub(super) fn said(text: &str, chunk: &str, modules: &Modules<'_>) -> Result<Said, ScriptFault> {
+    listen(text, chunk, modules).map_err(|error| ScriptFault::of(&error, chunk))
+}
+
+fn listen(text: &str, chunk: &str, read: &Modules<'_>) -> mlua::Result<Said> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let limit = TimeLimit::new(Arc::clone(&clock), Deadline::after(&*clock, TIME_MAX));
     let lua = sandbox::open()?;
-    let said = Said::default();
+    let said = Arc::<Mutex<Said>>::default();
     modules::install(&lua, &clock)?;
     canary(&lua, &said)?;
     absent(&lua)?;
@@ -78,27 +126,25 @@ fn said(file: &SourceFile, imports: &dyn Imports) -> mlua::Result<Vec<(String, V
         Ok(())
     })?;
     lua.globals().set("step", step)?;
-    let chunk = chunk_name(file.name());
     lua.scope(|scope| {
         let loaded = lua.create_table()?;
-        let require = scope
-            .create_function(move |lua, name: String| require(lua, &loaded, &name, imports))?;
+        let require =
+            scope.create_function(move |lua, name: String| require(lua, &loaded, &name, read))?;
         lua.globals().set("require", require)?;
         sandbox::close(&lua, &limit)?;
-        let run = sandbox::compile(&lua, chunk, file.text())?.call::<()>(());
+        let run = sandbox::compile(&lua, chunk, text)?.call::<()>(());
         // What stands after a step may need what the step, which was not run, would have left.
         match (run, stepped.load(Ordering::Relaxed)) {
             (Err(error), true) if cause(&error).is_none() => Ok(()),
             (run, _) => run,
         }
     })?;
-    let said = std::mem::take(&mut *said.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(document(said, file))
+    Ok(std::mem::take(&mut *said.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 
 /// The calls as the keys of a canary file.
-fn document(said: Vec<(String, Value)>, file: &SourceFile) -> Vec<(String, Value)> {
-    let mut keys: Vec<(String, Value)> = Vec::new();
+fn document(said: Said, file: &SourceFile) -> Said {
+    let mut keys = Said::new();
     let mut alarms = Vec::new();
     for (key, value) in said {
         let key = match key.as_str() {
@@ -151,7 +197,7 @@ fn secret_names(text: &str) -> Vec<&str> {
     names
 }
 
-fn canary(lua: &Lua, said: &Said) -> mlua::Result<()> {
+fn canary(lua: &Lua, said: &Arc<Mutex<Said>>) -> mlua::Result<()> {
     let canary = lua.create_table()?;
     for name in api::SAID {
         let said = Arc::clone(said);
@@ -208,16 +254,15 @@ fn absent(lua: &Lua) -> mlua::Result<()> {
     time.set("sleep", refuse()?)
 }
 
-fn require(lua: &Lua, loaded: &Table, name: &str, imports: &dyn Imports) -> mlua::Result<LuaValue> {
+fn require(lua: &Lua, loaded: &Table, name: &str, read: &Modules<'_>) -> mlua::Result<LuaValue> {
     let known: LuaValue = loaded.get(name)?;
     if !known.is_nil() {
         return Ok(known);
     }
     let path = api::module_path(name)?;
-    let file = imports
-        .read(&path)
-        .map_err(|error| ScriptError::misuse(format!("cannot require `{name}`: {error}")))?;
-    let module: LuaValue = sandbox::compile(lua, &path, file.text())?.call(())?;
+    let text = read(&path)
+        .map_err(|problem| ScriptError::misuse(format!("cannot require `{name}`: {problem}")))?;
+    let module: LuaValue = sandbox::compile(lua, &path, &text)?.call(())?;
     let module = if module.is_nil() { LuaValue::Boolean(true) } else { module };
     loaded.set(name, module.clone())?;
     Ok(module)

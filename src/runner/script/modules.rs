@@ -11,8 +11,9 @@ use serde_json::Value;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
+use super::call::Request;
 use super::failure::ScriptError;
-use super::host::Host;
+use super::guest::Guest;
 use super::value;
 use crate::canary::quantity;
 use crate::time::{Clock, Timestamp};
@@ -125,17 +126,13 @@ fn time(lua: &Lua, clock: std::sync::Arc<dyn Clock>) -> mlua::Result<Table> {
 }
 
 /// `time.sleep`, which belongs inside of a step and ends with it.
-pub(super) fn install_sleep(lua: &Lua, host: &Host) -> mlua::Result<()> {
-    let host = host.clone();
+pub(super) fn install_sleep(lua: &Lua, guest: &Guest) -> mlua::Result<()> {
+    let guest = guest.clone();
     let sleep = lua.create_async_function(move |_, how_long: LuaValue| {
-        let host = host.clone();
+        let guest = guest.clone();
         async move {
             let duration = duration(&how_long)?;
-            if host.state.lock().await.current.is_none() {
-                return Err(ScriptError::misuse("time.sleep belongs inside of a step"));
-            }
-            tokio::time::sleep(duration).await;
-            Ok(())
+            guest.ask(Request::Sleep { duration }).await.map(drop)
         }
     })?;
     let module: Table = lua.globals().get("time")?;

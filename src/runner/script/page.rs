@@ -3,16 +3,11 @@
 use mlua::{Lua, MultiValue, Table, Value as LuaValue};
 use serde_json::{Value, json};
 
+use super::call::{Call, Reply, Request};
 use super::failure::ScriptError;
-use super::host::Host;
+use super::guest::Guest;
+use super::host::SEEN;
 use super::value;
-use crate::canary::action::Action;
-use crate::canary::report::FileLocation;
-use crate::canary::script;
-use crate::canary::template::TemplateContext;
-
-/// Where a page action leaves what it saw.
-const SEEN: &str = "_seen";
 
 /// Actions that take what stands at their key of a file.
 const PLAIN: &[&str] = &[
@@ -38,15 +33,15 @@ const LOCATED: &[&str] = &["fill", "select", "upload"];
 /// Things of the page that can be looked at.
 const LOOKED_AT: &[&str] = &["text", "value", "count"];
 
-pub(super) fn install(lua: &Lua, host: &Host) -> mlua::Result<()> {
-    let page = page(lua, host)?;
+pub(super) fn install(lua: &Lua, guest: &Guest) -> mlua::Result<()> {
+    let page = page(lua, guest)?;
     let browser = lua.create_table()?;
-    let host = host.clone();
+    let guest = guest.clone();
     let open = lua.create_async_function(move |lua, url: String| {
-        let (host, page) = (host.clone(), page.clone());
-        let at = host.here(&lua);
+        let (guest, page) = (guest.clone(), page.clone());
+        let line = guest.line(&lua);
         async move {
-            act((&host, at), "open", &Value::from(url)).await?;
+            guest.ask(Request::Page(call("open", Value::from(url), line))).await?;
             Ok(page)
         }
     })?;
@@ -55,20 +50,20 @@ pub(super) fn install(lua: &Lua, host: &Host) -> mlua::Result<()> {
 }
 
 /// The attempt has one page, so there is one table for it.
-fn page(lua: &Lua, host: &Host) -> mlua::Result<Table> {
+fn page(lua: &Lua, guest: &Guest) -> mlua::Result<Table> {
     let page = lua.create_table()?;
     let method = |name: &'static str, what: fn(&[Value]) -> Option<Value>| {
-        let host = host.clone();
+        let guest = guest.clone();
         let function = lua.create_async_function(move |lua, arguments: MultiValue| {
-            let host = host.clone();
-            let at = host.here(&lua);
+            let guest = guest.clone();
+            let line = guest.line(&lua);
             async move {
                 let mut arguments = arguments.into_iter();
                 let own = arguments.next().unwrap_or(LuaValue::Nil);
                 let arguments: Vec<Value> =
                     arguments.map(|each| value::to_json(&each)).collect::<mlua::Result<_>>()?;
                 let what = what(&arguments).ok_or_else(|| wrong_arguments(name))?;
-                act((&host, at), name, &what).await?;
+                guest.ask(Request::Page(call(name, what, line))).await?;
                 // For chains: page:fill(..):press(..).
                 Ok(own)
             }
@@ -105,27 +100,27 @@ fn page(lua: &Lua, host: &Host) -> mlua::Result<Table> {
         }
         _ => None,
     })?;
-    looks(lua, host, &page)?;
+    looks(lua, guest, &page)?;
     Ok(page)
 }
 
 /// Methods that give a value instead of the page.
-fn looks(lua: &Lua, host: &Host, page: &Table) -> mlua::Result<()> {
+fn looks(lua: &Lua, guest: &Guest, page: &Table) -> mlua::Result<()> {
     let look = |name: &'static str,
                 key: &'static str,
                 what: fn(&str, &[Value]) -> Option<Value>| {
-        let host = host.clone();
+        let guest = guest.clone();
         let function = lua.create_async_function(move |lua, arguments: MultiValue| {
-            let host = host.clone();
-            let at = host.here(&lua);
+            let guest = guest.clone();
+            let line = guest.line(&lua);
             async move {
                 let arguments: Vec<Value> =
                     arguments.iter().skip(1).map(value::to_json).collect::<mlua::Result<_>>()?;
                 let what = what(name, &arguments).ok_or_else(|| wrong_arguments(name))?;
-                act((&host, at), key, &what).await?;
-                let state = host.state.lock().await;
-                let seen = state.attempt.scope.variable(SEEN).map(|seen| seen.value.clone());
-                value::from_json(&lua, &seen.unwrap_or_default())
+                match guest.ask(Request::Look(call(key, what, line))).await? {
+                    Reply::Value(seen) => value::from_json(&lua, &seen),
+                    other => Err(ScriptError::misuse(format!("{other:?} is nothing to see"))),
+                }
             }
         })?;
         page.set(name, function)
@@ -153,12 +148,6 @@ fn wrong_arguments(name: &str) -> mlua::Error {
     ScriptError::misuse(format!("page:{name} does not take these arguments"))
 }
 
-async fn act(
-    (host, at): (&Host, Option<FileLocation>),
-    key: &str,
-    what: &Value,
-) -> mlua::Result<()> {
-    let actions = script::page_action(key, what, &|text| host.secrets_in(text));
-    let actions = actions.map_err(|faults| ScriptError::faulty(&format!("page:{key}"), &faults))?;
-    host.perform(Action::Browser(actions), at).await.map(drop)
+fn call(key: &str, what: Value, line: Option<usize>) -> Call {
+    Call { key: key.to_owned(), what, line }
 }

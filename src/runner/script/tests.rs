@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::load;
+use super::{ScriptPlace, load};
 use crate::canary::definition::CanaryBody;
 use crate::canary::load::{ImportError, Imports, NoImports};
 use crate::diagnostic::{MessageFormat, SourceFile, render};
@@ -9,7 +9,7 @@ use crate::time::{Clock, SystemClock};
 
 fn faults(text: &str) -> String {
     let file = SourceFile::new("canaries/x.lua", text);
-    match load(&file, Path::new("canaries"), &NoImports) {
+    match load(&file, Path::new("canaries"), &NoImports, &ScriptPlace::Here) {
         Ok(_) => "none".to_owned(),
         Err(faults) => {
             faults.iter().map(|f| render(&f.diagnostic, &f.file, MessageFormat::Short)).collect()
@@ -32,7 +32,7 @@ step("never run", function()
 end)
 "#;
     let file = SourceFile::new("canaries/shop-prices.lua", text);
-    let canary = load(&file, Path::new("canaries"), &NoImports).unwrap().canary;
+    let canary = load(&file, Path::new("canaries"), &NoImports, &ScriptPlace::Here).unwrap().canary;
     assert_eq!(&*canary.name, "shop-prices");
     assert_eq!(canary.schedule.unwrap().expression(), "rate(5 minutes)");
     assert_eq!(canary.timeout.as_secs(), 30);
@@ -86,7 +86,7 @@ impl Imports for One {
 #[test]
 fn modules_of_the_folder_can_be_required() {
     let file = SourceFile::new("x.lua", "canary.schedule(require('./lib/conf').every)");
-    let canary = load(&file, Path::new(""), &One).unwrap().canary;
+    let canary = load(&file, Path::new(""), &One, &ScriptPlace::Here).unwrap().canary;
     assert_eq!(canary.schedule.unwrap().expression(), "rate(1 minute)");
 }
 

@@ -9,7 +9,7 @@ use super::failure::ScriptError;
 const DEPTH_MAX: usize = 64;
 
 /// BOUND: of values in one value.
-const NODES_MAX: usize = 100_000;
+pub(super) const NODES_MAX: usize = 100_000;
 
 /// A value of a script as JSON. Tables with a first item are lists; functions are refused.
 pub(super) fn to_json(value: &LuaValue) -> mlua::Result<Value> {
