@@ -162,7 +162,7 @@ pub struct HttpAnswer {
     pub method: String,
     /// The URL that answered, after redirects.
     pub url: String,
-    /// `HTTP/1.1`, `HTTP/2.0`.
+    /// `HTTP/1.1`, `HTTP/2`.
     pub version: String,
     /// The status code.
     pub status: u16,

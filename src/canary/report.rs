@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::observation::{CertificateObservation, Timings};
+use super::observation::{CertificateObservation, RedirectHop, Timings};
 use crate::diagnostic::{SourceFile, Span};
 use crate::telemetry::{MetricDatum, TraceId};
 use crate::time::Timestamp;
@@ -255,6 +255,26 @@ pub struct ExchangeReport {
     pub curl: Option<String>,
     /// Its span of the trace, 16 hex digits: the parent that the target was told.
     pub span: Option<Arc<str>>,
+    /// What an HTTP archive tells beside; not part of stored reports.
+    #[serde(skip)]
+    pub http: Option<Box<HttpDetail>>,
+}
+
+/// More about an HTTP exchange, without its bodies; redacted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HttpDetail {
+    /// `HTTP/1.1`, `HTTP/2`.
+    pub version: String,
+    /// What was sent, names in lower case.
+    pub request_headers: Vec<(String, String)>,
+    /// Bytes of the body that was sent.
+    pub request_bytes: u64,
+    /// What came, names in lower case.
+    pub response_headers: Vec<(String, String)>,
+    /// Bytes of the decoded body.
+    pub body_bytes: u64,
+    /// Followed redirects, oldest first.
+    pub redirects: Vec<RedirectHop>,
 }
 
 /// One step of a run.

@@ -132,13 +132,19 @@ impl Telling {
         if !wheres.is_empty() {
             self.say(LineKind::Context, &format!("at        {}", wheres.join(", ")));
         }
-        for line in diff.iter().flat_map(|diff| diff.lines()) {
+        const DIFF_LINES_MAX: usize = 24;
+        let diff: Vec<&str> = diff.iter().flat_map(|diff| diff.lines()).collect();
+        for line in diff.iter().take(DIFF_LINES_MAX) {
             let kind = match line.chars().next() {
                 Some('-') => LineKind::Removed,
                 Some('+') => LineKind::Added,
                 _ => LineKind::Context,
             };
             self.block(kind, line);
+        }
+        if diff.len() > DIFF_LINES_MAX {
+            let more = format!("… ({} more lines)", diff.len() - DIFF_LINES_MAX);
+            self.say(LineKind::Context, &more);
         }
     }
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::kind::ReportKind;
 use super::tally::Tally;
 use super::terminal::TerminalReporter;
-use super::{github, html, json, junit, markdown, tap};
+use super::{github, har, html, json, junit, markdown, tap};
 use crate::canary::event::RunEvent;
 use crate::canary::report::RunReport;
 
@@ -113,6 +113,7 @@ impl Reports {
             ReportKind::Tap => Box::new(tap::TapReporter::default()),
             ReportKind::Markdown => Box::new(markdown::MarkdownReporter),
             ReportKind::Html => Box::new(html::HtmlReporter),
+            ReportKind::Har => Box::new(har::HarReporter),
         };
         self.push(kind, (to, out), reporter);
     }

@@ -19,16 +19,21 @@ pub enum ReportKind {
     Markdown,
     /// One HTML file with everything in it: steps, waterfalls, pictures.
     Html,
+    /// An HTTP archive of everything that was asked, with timings.
+    Har,
 }
 
 /// A text that names no kind of report.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("no such kind of report; there are terminal, json, junit, github, tap, markdown and html")]
+#[error(
+    "no such kind of report; there are terminal, json, junit, github, tap, markdown, \
+         html and har"
+)]
 pub struct UnknownReportKind;
 
 impl ReportKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Terminal,
         Self::Json,
         Self::Junit,
@@ -36,6 +41,7 @@ impl ReportKind {
         Self::Tap,
         Self::Markdown,
         Self::Html,
+        Self::Har,
     ];
 
     /// Its name.
@@ -48,6 +54,7 @@ impl ReportKind {
             Self::Tap => "tap",
             Self::Markdown => "markdown",
             Self::Html => "html",
+            Self::Har => "har",
         }
     }
 

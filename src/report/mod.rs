@@ -1,5 +1,5 @@
 //! Run events and reports, shown: on a terminal, as JSON lines, JUnit XML, TAP, GitHub annotations,
-//! Markdown and HTML.
+//! Markdown, HTML and HTTP archives.
 //!
 //! Main type: [`Reports`], which hands one stream of runs to several reporters, in the order the
 //! runs were planned in. Reporters observe; what they are shown they cannot change. Where the text
@@ -8,6 +8,7 @@
 mod failure;
 mod fan;
 mod github;
+mod har;
 mod html;
 mod json;
 mod junit;

@@ -115,8 +115,8 @@ impl TerminalReporter {
                 format!("passed at attempt {}, after{why}", run.attempts.len())
             }
             (RunOutcome::Skipped, _) => "did not start".to_owned(),
-            (_, Some((Some(step), _))) => one_line(&step.name),
-            (_, Some((None, failure))) => one_line(&failure.message),
+            (_, Some((Some(step), _))) => one_line(&step.name) + &again(run),
+            (_, Some((None, failure))) => one_line(&failure.message) + &again(run),
             _ => {
                 let steps = run.deciding_attempt().map_or(0, |attempt| attempt.steps.len());
                 format!("{steps} {}", if steps == 1 { "step" } else { "steps" })
@@ -156,9 +156,12 @@ impl TerminalReporter {
             StepOutcome::Failed(_) => ("FAILED", Some(AnsiColor::Red)),
             StepOutcome::Skipped => ("not reached", None),
         };
-        let (name, took) = (one_line(&step.name), shown_duration(step.elapsed));
-        let took = if step.outcome == StepOutcome::Skipped { String::new() } else { took };
-        writeln!(out, "  step {} {name:<32} {} {took}", step.index + 1, self.paint(color, mark))?;
+        let (name, mark) = (one_line(&step.name), self.paint(color, mark));
+        write!(out, "  step {} {name:<32} {mark}", step.index + 1)?;
+        match step.outcome {
+            StepOutcome::Skipped => writeln!(out)?,
+            _ => writeln!(out, " {}", shown_duration(step.elapsed))?,
+        }
         match step.outcome.failure() {
             Some(failure) => self.failure(out, run, (Some(step), failure)),
             None => Ok(()),
@@ -198,6 +201,14 @@ impl TerminalReporter {
 fn first_failure(attempt: &crate::canary::report::AttemptReport) -> Option<&Failure> {
     let of_step = attempt.steps.iter().find_map(|step| step.outcome.failure());
     of_step.or(attempt.failure.as_ref())
+}
+
+/// That it was tried more than once, where it was.
+fn again(run: &RunReport) -> String {
+    match run.attempts.len() {
+        0 | 1 => String::new(),
+        attempts => format!(", at each of {attempts} attempts"),
+    }
 }
 
 const fn badge(outcome: RunOutcome) -> (&'static str, Option<AnsiColor>) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::probe::http::HttpRequest;
 use super::probe::{ProbeError, Trail};
-use crate::canary::observation::{Answer, HttpAnswer, Observation};
-use crate::canary::report::ExchangeReport;
+use crate::canary::observation::{Answer, HttpAnswer, Observation, RedirectHop};
+use crate::canary::report::{ExchangeReport, HttpDetail};
 use crate::canary::secret::{REDACTED, Redactor, is_sensitive_name, redact_url};
 
 /// Bytes of a request's body that its curl command shows.
@@ -53,6 +53,7 @@ impl Asked {
             error: None,
             curl: None,
             span: self.span.map(|span| span.0),
+            http: None,
         }
     }
 }
@@ -80,6 +81,27 @@ pub(super) fn answered(asked: Asked, seen: &Observation) -> ExchangeReport {
 fn http_answered(report: &mut ExchangeReport, answer: &HttpAnswer) {
     report.status = Some(answer.status);
     report.wire_bytes = answer.wire_bytes;
+    report.http = Some(Box::new(HttpDetail {
+        version: answer.version.clone(),
+        request_headers: shown_headers(&answer.request.headers),
+        request_bytes: answer.request.body.len() as u64,
+        response_headers: shown_headers(&answer.headers),
+        body_bytes: answer.body.len() as u64,
+        redirects: answer.redirects.iter().map(shown_hop).collect(),
+    }));
+}
+
+/// Headers without what signs somebody in.
+fn shown_headers(headers: &[(String, String)]) -> Vec<(String, String)> {
+    let shown = |(name, value): &(String, String)| {
+        let value = if is_sensitive_name(name) { REDACTED } else { value.as_str() };
+        (name.clone(), value.to_owned())
+    };
+    headers.iter().map(shown).collect()
+}
+
+fn shown_hop(hop: &RedirectHop) -> RedirectHop {
+    RedirectHop { url: redact_url(&hop.url), location: redact_url(&hop.location), ..hop.clone() }
 }
 
 /// The report of an exchange that was not answered.

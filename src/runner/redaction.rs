@@ -89,6 +89,14 @@ impl Sweep {
         if let Some(certificate) = &mut exchange.certificate {
             self.certificate(certificate);
         }
+        if let Some(detail) = &mut exchange.http {
+            let headers = detail.request_headers.iter_mut().chain(&mut detail.response_headers);
+            headers.for_each(|(_, value)| self.in_place(value));
+            for hop in &mut detail.redirects {
+                self.in_place(&mut hop.url);
+                self.in_place(&mut hop.location);
+            }
+        }
     }
 
     fn certificate(&self, certificate: &mut CertificateObservation) {

@@ -214,7 +214,7 @@ async fn http2_is_spoken_where_both_sides_can() {
     request.body = vec![b'y'; 200_000].into();
     let (outcome, trail) = probe.send(&request).await;
     let seen = outcome.unwrap();
-    assert_eq!((&*seen.version, seen.body.len()), ("HTTP/2.0", 200_000));
+    assert_eq!((&*seen.version, seen.body.len()), ("HTTP/2", 200_000));
     assert!(trail.timings.send.is_some() && trail.timings.wait.is_some());
     request.version = Some(HttpVersion::Http11);
     assert_eq!(probe.send(&request).await.0.unwrap().version, "HTTP/1.1");
@@ -230,7 +230,7 @@ async fn a_kept_http2_connection_serves_several_requests() {
     let mut probe = Probe::with(settings, ConnectionReuse::Keep);
     let request = HttpRequest::new("GET", &url).unwrap();
     let (first, trail) = probe.send(&request).await;
-    assert_eq!(first.unwrap().version, "HTTP/2.0");
+    assert_eq!(first.unwrap().version, "HTTP/2");
     assert!(trail.timings.tls.is_some());
     for _ in 0..3 {
         let (next, trail) = probe.send(&request).await;

@@ -74,3 +74,5 @@ mod target;
 mod tls_target;
 #[cfg(test)]
 mod ui;
+#[cfg(test)]
+mod untrusted;

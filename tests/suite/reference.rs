@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use coalmine::canary::schema::{SchemaKind, schema};
+use coalmine::canary::template::{FILTERS, FUNCTIONS};
 use serde_json::{Map, Value};
 
 use crate::golden;
@@ -16,8 +17,31 @@ with; `coalmine schema` prints the same for editors. Keys in bold must be there.
 
 Durations are written `250ms`, `30s`, `5m`, `1h`. A *text* may hold templates, `{{ name }}`: \
 variables,
-captures, `env.NAME`, `secret.NAME`, with filters such as `| default('x')`.
+captures, `env.NAME`, `secret.NAME`, [functions](#functions) and [filters](#filters).
+
+A *predicate* is a map, or a text in its short form:
+
+| short form | what must hold |
+|---|---|
+| `ok`, `200`, `true` | it is this value |
+| `2xx` | a status of this class |
+| `contains lamp`, `starts with /a`, `ends with .png` | a text holds, begins or ends with this; \
+a list holds this item |
+| `matches /lam+p/i` | a text matches this regex |
+| `under 300ms`, `over 30d`, `between 1 KiB and 64 KiB` | a number, duration, size or share \
+(`0.5%`) |
+| `one of eur, usd` | it is one of these |
+| `exists`, `is number`, `length over 3`, `count 6` | it is there; its type; its length; \
+how many were selected |
+| `not contains error` | the opposite of any of them |
 ";
+
+fn names(text: &mut String, title: &str, names: &[(&str, &str)]) {
+    writeln!(text, "\n## {title}\n\n| name | gives |\n|---|---|").unwrap();
+    for (name, about) in names {
+        writeln!(text, "| `{name}` | {} |", cell(about)).unwrap();
+    }
+}
 
 #[test]
 fn the_reference_is_what_the_schema_says() {
@@ -29,6 +53,8 @@ fn the_reference_is_what_the_schema_says() {
         section(&mut text, &title(name), definition);
     }
     section(&mut text, "A shared file", &schema(SchemaKind::Fragment));
+    names(&mut text, "Functions", FUNCTIONS);
+    names(&mut text, "Filters", FILTERS);
     golden::check("docs/canary-files.md", &text);
 }
 

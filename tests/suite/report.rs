@@ -141,6 +141,7 @@ fn wrong_answer() -> RunReport {
         error: None,
         curl: Some("curl -sS 'http://127.0.0.1:8600/api/health'".to_owned()),
         span: None,
+        http: None,
     });
     let steps = vec![
         step(0, "api is healthy", StepOutcome::Passed),
@@ -220,6 +221,7 @@ fn each_kind_of_report_is_as_reviewed() {
     golden::check("tests/ui/report/github.txt", &report_of(ReportKind::Github));
     golden::check("tests/ui/report/tap.txt", &report_of(ReportKind::Tap));
     golden::check("tests/ui/report/report.md", &report_of(ReportKind::Markdown));
+    golden::check("tests/ui/report/har.json", &report_of(ReportKind::Har));
 }
 
 /// A run whose picture waits for a decision, with all the files it left.

@@ -287,3 +287,72 @@ fn a_stranger_s_canary_sees_only_the_listed_variables() {
     let allowed = street.run(&[&arguments[..], &["--allow-env", "BASE_URL"]].concat());
     assert_eq!(allowed.code, 0, "{}", allowed.out);
 }
+
+#[test]
+fn an_archive_of_a_run_holds_every_request_without_credentials_and_can_be_imported_again() {
+    let street = Street::with(&[]);
+    let canary = r#"
+canary: archived
+secrets: [SHOP_PASSWORD]
+vars: { base: "{{ env.BASE_URL }}" }
+steps:
+  - step: log in
+    http:
+      post: "{{ base }}/api/login"
+      json: { user: ann, password: "{{ secret.SHOP_PASSWORD }}" }
+    capture: { token: { json: "$.token", secret: true } }
+  - step: products
+    http:
+      get: "{{ base }}/api/products?q=lamp"
+      headers: { authorization: "Bearer {{ token }}", accept: application/json }
+  - step: port
+    tcp: { host: "{{ base | host }}", port: "{{ base | port }}" }
+  - step: nobody
+    http: http://127.0.0.1:1/
+"#;
+    let file = street.file("archived.yaml", canary);
+    let finished = street.run(&[&file, "--report", "har=run.har", "--report", "terminal"]);
+    assert_eq!(finished.code, 1, "{}{}", finished.out, finished.err);
+    let path = street.folder.path().join("run.har");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(!text.contains("lamplight"), "{text}");
+    let archive: Value = serde_json::from_str(&text).unwrap();
+    let entries = archive["log"]["entries"].as_array().unwrap();
+    let seen: Vec<(&str, i64)> = entries
+        .iter()
+        .map(|entry| {
+            let url = entry["request"]["url"].as_str().unwrap();
+            (url.rsplit('/').next().unwrap(), entry["response"]["status"].as_i64().unwrap())
+        })
+        .collect();
+    assert_eq!(seen, [("login", 200), ("products?q=lamp", 200), ("", 0)], "{text}");
+    let products = &entries[1];
+    let headers = products["request"]["headers"].as_array().unwrap();
+    let authorization = headers.iter().find(|header| header["name"] == "authorization").unwrap();
+    assert_eq!(authorization["value"], "***");
+    assert_eq!(products["response"]["content"]["mimeType"], "application/json");
+    assert_eq!(products["request"]["queryString"][0]["value"], "lamp");
+    assert!(entries[2]["_error"].as_str().unwrap().contains("connection refused"));
+    for entry in entries {
+        let timings = entry["timings"].as_object().unwrap();
+        let spent: f64 = timings
+            .iter()
+            .filter(|(name, _)| *name != "ssl")
+            .filter_map(|(_, took)| took.as_f64().filter(|took| *took >= 0.0))
+            .sum();
+        assert!((spent - entry["time"].as_f64().unwrap()).abs() < 0.01, "{entry}");
+        assert!(
+            archive["log"]["pages"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|page| { page["id"] == entry["pageref"] })
+        );
+    }
+    let imported = coalmine(street.folder.path(), &["import", "har", "run.har", "--output", "-"])
+        .output()
+        .unwrap();
+    let imported = Finished::from(imported);
+    assert_eq!(imported.code, 0, "{}", imported.err);
+    assert!(imported.out.contains("/api/products"), "{}", imported.out);
+}

@@ -104,7 +104,6 @@ step("clean up", { always = true }, function() log("cleaned") end)
     "step('a', function()\n  error('by hand')\nend)",
     "step('a', function()\n  local t = nil; print(t.x)\nend)",
     "step('a', function()\n  http.get('http://127.0.0.1:1/', { bdy = 1 })\nend)",
-    "step('a', function() http.get('http://169.254.169.254/') end)",
     "step('a', function() step('b', function() end) end)",
     "step('a', function() end) step('a', function() end)",
     "step('a', function() canary.env('ABSENT') end)",
@@ -130,7 +129,8 @@ async fn a_script_behaves_in_a_process_of_its_own_as_it_does_here() {
     }
     let ran = run(apart, &lua(TWINS[0])).await;
     assert_eq!(ran.report.metrics[0].value, MetricValue::Value(2.0));
-    assert_eq!(ran.report.logs.len(), 2 + 3, "{:?}", ran.report.logs);
+    // How often a sort compares is its own business.
+    assert!(ran.report.logs.len() > 3, "{:?}", ran.report.logs);
     assert_eq!(ran.report.deciding_attempt().unwrap().steps[0].exchanges.len(), 2);
 }
 
@@ -147,9 +147,9 @@ async fn a_script_of_a_pull_request_gets_no_secret_no_environment_and_no_inside_
     let (target, inside) = (shop().await, shop().await);
     let settings = pull_request(&target, Path::new(PROGRAM));
     for (body, message) in [
-        ("canary.env('TOKEN')", "environment variable `TOKEN` cannot be used: "),
-        ("secret('KEY')", "secret `KEY` cannot be used: "),
-        (&format!("http.get('{}')", inside.url("/")), "policy does not allow "),
+        ("canary.env('TOKEN')", "environment variable `TOKEN` is not allowed: "),
+        ("secret('KEY')", "secret `KEY` is not allowed: "),
+        (&format!("http.get('{}')", inside.url("/")), "blocked by policy: "),
     ] {
         let ran = run(settings.clone(), &lua(&format!("step('a', function() {body} end)"))).await;
         let failure = ran.failure();
@@ -201,13 +201,13 @@ async fn a_worker_that_goes_wrong_is_the_failure_of_its_run() {
         ("exit 0".to_owned(), None, Verdict::Runner, "the script's process ended without a result"),
         ("kill -XCPU $$".to_owned(), None, Verdict::NoAnswer, "the script did not end in its time"),
         (
-            "echo hello, I am no worker".to_owned(),
+            format!("{wait}; echo hello, I am no worker"),
             None,
             Verdict::Runner,
             "the script's process went wrong: a message of 1819043176 bytes is too long",
         ),
         (
-            printf("{\"Nonsense\":1}"),
+            format!("{wait}; {}", printf("{\"Nonsense\":1}")),
             None,
             Verdict::Runner,
             "the script's process went wrong: what came is no message",
@@ -281,7 +281,7 @@ async fn a_worker_that_is_killed_or_hangs_fails_its_step_and_leaves_no_process()
                 end)\n\
                 step('after', function() end)";
     for (name, verdict, message) in [
-        ("-SEGV", Verdict::Runner, "the script's process was ended by SIGSEGV"),
+        ("-ABRT", Verdict::Runner, "the script's process was ended by SIGABRT"),
         ("-KILL", Verdict::Runner, "the script's process was ended by SIGKILL"),
         // As good as a loop that no interrupt reaches.
         ("-STOP", Verdict::NoAnswer, "the step did not end within"),
@@ -424,7 +424,8 @@ async fn bombs_end_with_their_workers_while_another_canary_runs() {
             (bomb, run(settings, &lua(&text)).await)
         }
     });
-    let other = run(settings.clone(), &lua("step('a', function() time.sleep(0.1) end)"));
+    let quick = lua("step('a', function() time.sleep(0.1) end)");
+    let other = run(settings.clone(), &quick);
     let (bombs, other) = tokio::join!(futures_util::future::join_all(ran), other);
     assert_eq!(other.outcome(), RunOutcome::Passed, "{:?}", other.report.failure());
     for (bomb, ran) in bombs {
@@ -481,7 +482,10 @@ fn a_worker_that_dies_while_it_reads_is_a_fault_of_that_file() {
     for (body, expected) in [
         ("kill -SEGV $$", "the script's process was ended by SIGSEGV"),
         ("exit 0", "the script's process ended without a result"),
-        ("echo nonsense", "the script's process went wrong: a message of 1936617326 bytes"),
+        (
+            "head -c 4 >/dev/null; echo nonsense",
+            "the script's process went wrong: a message of 1936617326 bytes",
+        ),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let place = ScriptPlace::Worker(fake(&folder, body));

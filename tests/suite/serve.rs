@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::time::Duration;
 
+use coalmine::time::{Clock, SystemClock};
 use rustix::process::Signal;
 
 use crate::program::{Server, coalmine, run, run_in};
@@ -96,4 +98,45 @@ fn a_reset_forgets_everything_and_only_where_it_is_allowed() {
     assert!(answer.starts_with("HTTP/1.1 501"), "{answer}");
     server.signal(Signal::TERM);
     assert_eq!(server.wait(), 0);
+}
+
+/// T21: runs in flight, more coming, clients writing.
+#[test]
+fn a_server_that_is_told_to_stop_ends_fifty_runs_in_time_and_keeps_each_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    std::fs::create_dir(folder.path().join("canaries")).unwrap();
+    for number in 0..50 {
+        let yaml = format!(
+            "canary: c{number}\nschedule: rate(1 minute)\ntimeout: 50s\n\
+             steps: [{{ step: wait, http: '{url}' }}]\n"
+        );
+        std::fs::write(folder.path().join(format!("canaries/c{number}.yaml")), yaml).unwrap();
+    }
+    let arguments = ["serve", "--listen", "0", "--data-dir", "data", "--canaries", "canaries"];
+    let more = ["--jobs", "64", "--grace", "2s"];
+    let server = Server::start(coalmine(folder.path(), &[&arguments[..], &more].concat()));
+    // Each run holds its connection: runs of a minute are spread over its first seconds.
+    let held: Vec<TcpStream> = (0..50).map(|_| silent.accept().unwrap().0).collect();
+    let put = "Action=PutMetricData&Version=2010-08-01&Namespace=Shop\
+               &MetricData.member.1.MetricName=Orders&MetricData.member.1.Value=7";
+    assert!(ask(&server, "POST", "/", (FORM, put)).starts_with("HTTP/1.1 200"));
+    let address = server.ready_text("url").strip_prefix("http://").unwrap().to_owned();
+    let begun = SystemClock.monotonic();
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait(), 0);
+    let took = SystemClock.monotonic().since(begun);
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(TcpStream::connect(address).is_err(), "something still listens");
+    for mut stream in held {
+        // The request, then the end: nobody holds the other side any more.
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).ok();
+    }
+    let traces = run_in(folder.path(), &["traces", "find", "--since", "1h", "--data-dir", "data"]);
+    assert_eq!(traces.out.lines().count(), 1 + 50, "{}{}", traces.out, traces.err);
+    let orders = ["metrics", "list", "--data-dir", "data"];
+    let orders = run_in(folder.path(), &orders);
+    assert!(orders.out.contains("Orders"), "{}{}", orders.out, orders.err);
 }

@@ -108,21 +108,27 @@ fn syntax_fault(error: &Error, file: &SourceFile) -> Diagnostic {
     let code = if is_limit { "yaml-limit" } else { code };
     let limit = "this file is nested too deep, or too large when written out";
     let message = if is_limit { limit.to_owned() } else { message };
-    Diagnostic::error(code, message, Span::point(at)).maybe_help(syntax_hint(file, at))
+    let hint = syntax_hint(file, at, &message);
+    Diagnostic::error(code, message, Span::point(at)).maybe_help(hint)
 }
 
 /// What people most often meant when YAML did not understand them.
-fn syntax_hint(file: &SourceFile, at: usize) -> Option<String> {
+fn syntax_hint(file: &SourceFile, at: usize, message: &str) -> Option<String> {
     let line = file.line(file.location(at).line);
     let value = line.split_once(": ").map_or(line, |(_, value)| value).trim_start();
+    let is_list_broken = message.contains("expected '-' indicator");
     let hint = if line.trim_start_matches(' ').starts_with('\t') {
         "YAML is indented with spaces"
     } else if value.trim_start_matches("- ").starts_with("{{") {
         "a text that begins with `{{` needs quotes around it: \"{{ .. }}\""
     } else if value.starts_with(['@', '`', '%', '&', '*', '!']) {
         "a text that begins with this character needs quotes around it"
+    } else if message.contains("flow mapping") || message.contains("flow sequence") {
+        "in `{ }` and `[ ]`, a text with any of [ ] { } , or `: ` needs quotes around it"
     } else if value.contains(": ") {
         "a text that holds `: ` needs quotes around it"
+    } else if is_list_broken {
+        "keys of one step begin in the same column; a new step begins with `- `"
     } else {
         return None;
     };

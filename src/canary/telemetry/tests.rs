@@ -35,6 +35,7 @@ fn exchange(status: Option<u16>) -> ExchangeReport {
         error: status.is_none().then(|| "connection refused".into()),
         curl: None,
         span: Some("00f067aa0ba902b7".into()),
+        http: None,
     }
 }
 

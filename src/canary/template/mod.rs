@@ -37,5 +37,11 @@ pub use position::Position;
 pub use text::Text;
 pub use value::TemplateValue;
 
+/// The filters of templates, each with what it gives; for the reference.
+pub const FILTERS: &[(&str, &str)] = operation::Filter::TOLD;
+
+/// The functions of templates, each with what it gives; for the reference.
+pub const FUNCTIONS: &[(&str, &str)] = operation::Function::TOLD;
+
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,9 @@ macro_rules! operations {
         impl $kind {
             pub(super) const NAMES: &[&str] = &[$($name),+];
 
+            /// Each name with what it gives, for the reference.
+            pub(super) const TOLD: &[(&str, &str)] = &[$(($name, $doc)),+];
+
             pub(super) fn named(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$variant),)+ _ => None }
             }

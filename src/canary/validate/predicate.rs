@@ -10,7 +10,7 @@ use crate::canary::document::{Node, NodeValue};
 use crate::canary::json_schema::JsonSchema;
 use crate::canary::template::{TemplateValue, Text};
 use crate::canary::{quantity, regex_limits};
-use crate::diagnostic::{Diagnostic, Span};
+use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 
 pub(super) const VALUE_TYPES: &[(&str, ValueType)] = &[
     ("null", ValueType::Null),
@@ -34,6 +34,12 @@ pub(super) fn predicate(node: &Node, reader: &mut Reader<'_>) -> Option<Predicat
 }
 
 fn long(node: &Node, reader: &mut Reader<'_>) -> Option<Predicate> {
+    if is_object(node) {
+        let message = "this map has no word of the vocabulary";
+        let fault = Diagnostic::error("predicate", message, node.span);
+        reader.push(fault.help("to compare with an object, write `equals: { .. }`"));
+        return None;
+    }
     let fields = Fields::of(node, node.span, &shapes::PREDICATE, reader)?;
     let mut all = Vec::new();
     for entry in fields.entries() {
@@ -49,6 +55,15 @@ fn long(node: &Node, reader: &mut Reader<'_>) -> Option<Predicate> {
         1 => all.pop(),
         _ => Some(Predicate::All(all)),
     }
+}
+
+/// Whether a map is meant as the object to be equal to: none of its keys is even nearly a word.
+fn is_object(node: &Node) -> bool {
+    let words = || shapes::PREDICATE.key_names();
+    let is_word = |key: &str| words().any(|word| word == key);
+    let entries = node.as_map().unwrap_or_default();
+    let is_slip = |key: &str| entries.len() == 1 && did_you_mean(key, words()).is_some();
+    !entries.is_empty() && !entries.iter().any(|each| is_word(&each.key) || is_slip(&each.key))
 }
 
 fn member(key: &str, node: &Node, reader: &mut Reader<'_>) -> Option<Predicate> {
@@ -196,6 +211,7 @@ fn short_word(
         "under" | "over" => match parse_quantity(rest) {
             Some(limit) if word == "under" => Predicate::Under(limit),
             Some(limit) => Predicate::Over(limit),
+            None if is_meant_as_quantity(rest) => return no_quantity(rest, span, reader),
             None => return equals(text, span, reader),
         },
         "between" => {
@@ -240,13 +256,19 @@ pub(super) fn regex(text: &str, span: Span, reader: &mut Reader<'_>) -> Option<r
 
 fn quantity_of(node: &Node, reader: &mut Reader<'_>) -> Option<Quantity> {
     let text = reader.text(node)?;
-    let parsed = parse_quantity(&text);
-    if parsed.is_none() {
-        let message = format!("`{text}` is no number, duration, size or share");
-        let fault = Diagnostic::error("quantity", message, node.span);
-        reader.push(fault.help("write 10, 300ms, 30d, 64 KiB or 0.5%"));
-    }
-    parsed
+    parse_quantity(&text).or_else(|| no_quantity(&text, node.span, reader))
+}
+
+fn no_quantity<T>(text: &str, span: Span, reader: &mut Reader<'_>) -> Option<T> {
+    let message = format!("`{text}` is no number, duration, size or share");
+    let fault = Diagnostic::error("quantity", message, span);
+    reader.push(fault.help("write 10, 300ms, 30d, 64 KiB or 0.5%"));
+    None
+}
+
+/// `300us` and `5 sec` are slips; `3 men in a boat` is a text.
+fn is_meant_as_quantity(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_digit()) && text.split_whitespace().count() <= 2
 }
 
 /// Reads a number with its unit.

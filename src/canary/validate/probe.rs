@@ -211,9 +211,14 @@ fn dialogue(
         }
         let shape = &shapes::DIALOGUE_LINE;
         let Some(line) = Fields::of(item, item.span, shape, reader) else { continue };
+        if line.entries().is_empty() {
+            let message = "a line of a dialogue needs `send`, `expect` or both";
+            reader.error("missing-key", message, item.span);
+        }
         if let Some(node) = line.node("send") {
             lines.extend(reader.template(node).map(DialogueLine::Send));
-        } else if let Some(node) = line.node("expect") {
+        }
+        if let Some(node) = line.node("expect") {
             lines.extend(predicate(node, reader).map(DialogueLine::Expect));
         }
     }

@@ -306,9 +306,9 @@ pub(super) static DIALOGUE_LINE: Shape = Shape {
     name: "a line of a dialogue",
     keys: &[
         Key::optional("send", Template, "a text to send; in double quotes \\r\\n is a line end"),
-        Key::optional("expect", Predicate, "read until this holds of what came"),
+        Key::optional("expect", Predicate, "then read until this holds of what came"),
     ],
-    one_of: &["send", "expect"],
+    one_of: &[],
 };
 
 pub(super) static TCP: Shape = shape(

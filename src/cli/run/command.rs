@@ -96,9 +96,9 @@ pub(in crate::cli) struct RunCommand {
 
     /// A report on standard output or to a file; may be repeated
     ///
-    /// One of terminal, json, junit, github, tap, markdown and html; without any, terminal. At most
-    /// one document (all but terminal and github) can go to standard output; the terminal report
-    /// then goes to standard error.
+    /// One of terminal, json, junit, github, tap, markdown, html and har; without any, terminal.
+    /// At most one document (all but terminal and github) can go to standard output; the terminal
+    /// report then goes to standard error.
     #[arg(short, long, value_name = "KIND[=FILE]", value_parser = ReportRequest::parse)]
     #[arg(help_heading = REPORTING)]
     report: Vec<ReportRequest>,

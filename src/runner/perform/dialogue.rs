@@ -126,11 +126,15 @@ fn check(
     let mismatch = predicate.and_then(|predicate| predicate.check(&Seen::Text(came.clone())).err());
     let Mismatch { expected, actual, place, diff } = mismatch.unwrap_or_default();
     let silence = match ended {
-        Ended::Closed => "then the server closed the connection".to_owned(),
-        Ended::Silent(waited) => format!("then nothing for {}", duration_text(waited)),
-        Ended::TooMuch => "and far too much of it".to_owned(),
+        Ended::Closed => "the server closed the connection".to_owned(),
+        Ended::Silent(waited) => format!("nothing for {}", duration_text(waited)),
+        Ended::TooMuch => "far too much more".to_owned(),
     };
-    let actual = if came.is_empty() { silence } else { format!("{actual}, {silence}") };
+    let actual = match (came.is_empty(), ended) {
+        (true, Ended::Closed) => format!("nothing, {silence}"),
+        (true, _) => silence,
+        (false, _) => format!("{actual}, then {silence}"),
+    };
     let answers = predicates.iter().take(position + 1).flatten().count();
     Err(Box::new(wrong_answer(vec![FailedAssertion {
         subject: format!("answer {answers}"),

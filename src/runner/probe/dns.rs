@@ -204,13 +204,26 @@ fn read(question: &Message, answer: &Message, resolver: SocketAddr) -> DnsAnswer
         .answers
         .iter()
         .filter(|record| Some(record.record_type()) == wanted)
-        .map(|record| (record.data.to_string(), record.ttl));
+        .map(|record| (shown(record.record_type(), record.data.to_string()), record.ttl));
     DnsAnswer {
         response_code: code(answer.metadata.response_code),
         records: records.collect(),
         authoritative: answer.metadata.authoritative,
         resolver: Some(resolver),
     }
+}
+
+/// A record as people write it: names without the dot of the root at their end.
+fn shown(record_type: RecordType, record: String) -> String {
+    use RecordType::{CNAME, MX, NS, PTR, SOA, SRV};
+    if !matches!(record_type, CNAME | MX | NS | PTR | SOA | SRV) {
+        return record;
+    }
+    let word = |word: &str| match word.strip_suffix('.') {
+        Some(name) if !name.is_empty() => name.to_owned(),
+        _ => word.to_owned(),
+    };
+    record.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// The code's name as every other tool writes it.

@@ -8,6 +8,7 @@ use super::failure::ScriptError;
 use super::guest::Guest;
 use super::{sandbox, value};
 use crate::canary::report::LogLevel;
+use crate::diagnostic::did_you_mean;
 
 /// What a script can say about itself; `metadata` reads it, a run has read it before.
 pub(super) const SAID: &[&str] = &[
@@ -58,7 +59,24 @@ fn canary(lua: &Lua, guest: &Guest) -> mlua::Result<()> {
         parameters.set(&**name, value::from_json(lua, parameter)?)?;
     }
     canary.set("parameters", parameters)?;
+    close_names(lua, "canary", &canary)?;
     lua.globals().set("canary", canary)
+}
+
+/// Makes a slip of the pen in a name say so: else it is a nil, which fails later and elsewhere.
+pub(super) fn close_names(lua: &Lua, module: &'static str, table: &Table) -> mlua::Result<()> {
+    let names = table.pairs::<String, LuaValue>().map(|pair| Ok(pair?.0));
+    let names: Vec<String> = names.collect::<mlua::Result<_>>()?;
+    let index = lua.create_function(move |_, (_own, name): (LuaValue, String)| {
+        let absent = format!("there is no `{module}.{name}`");
+        let guess = did_you_mean(&name, names.iter().map(String::as_str));
+        let guess = guess.map_or_else(String::new, |guess| format!(", did you mean `{guess}`?"));
+        Err::<(), _>(ScriptError::misuse(absent + &guess))
+    })?;
+    let meta = lua.create_table()?;
+    meta.set("__index", index)?;
+    meta.set("__metatable", false)?;
+    table.set_metatable(Some(meta))
 }
 
 fn logs(lua: &Lua, guest: &Guest) -> mlua::Result<()> {

@@ -31,7 +31,7 @@ const METHODS: &[(&str, usize)] = &[
 /// `expect(value, name?)`, with the predicates of files as methods, and their opposites behind
 /// `.never`.
 pub(super) fn install(lua: &Lua, guest: &Guest) -> mlua::Result<()> {
-    let guest = guest.clone();
+    let (guest, held) = (guest.clone(), guest.clone());
     let expect = lua.create_function(move |lua, (value, name): (LuaValue, LuaValue)| {
         // `expect(pcall(..))` hands over more than a name.
         let name = name.as_string().and_then(|name| name.to_str().ok().map(|name| name.to_owned()));
@@ -41,7 +41,28 @@ pub(super) fn install(lua: &Lua, guest: &Guest) -> mlua::Result<()> {
         table.set("never", methods(lua, &held, Sense::Never)?)?;
         Ok(table)
     })?;
-    lua.globals().set("expect", expect)
+    lua.globals().set("expect", expect)?;
+    lua.globals().set("assert", assertion(lua, held)?)
+}
+
+/// Luau's own `assert`, but what does not hold is the target's fault: people judge with it.
+fn assertion(lua: &Lua, guest: Guest) -> mlua::Result<mlua::Function> {
+    lua.create_function(move |lua, values: MultiValue| {
+        match values.front() {
+            None => return Err(ScriptError::misuse("assert takes what must hold")),
+            Some(LuaValue::Nil | LuaValue::Boolean(false)) => {}
+            Some(_) => return Ok(values),
+        }
+        let message = match values.get(1) {
+            // `assert(pcall(..))`: what the call failed with.
+            Some(LuaValue::Error(error)) => return Err((**error).clone()),
+            None | Some(LuaValue::Nil) => "an assertion does not hold".to_owned(),
+            Some(said) => said.to_string()?,
+        };
+        let location = guest.here(lua);
+        let failure = Failure { location, ..fault::failure(Verdict::Target, message) };
+        Err(ScriptError::Failed(Box::new(failure)).into())
+    })
 }
 
 struct Held {

@@ -71,8 +71,9 @@ pub(super) fn cause(error: &Error) -> Option<&ScriptError> {
 
 /// An error of the machine as a failure of the canary; `chunk` is the script's name in its texts.
 pub(super) fn failure_of(error: &Error, chunk: &str, file: &str) -> Failure {
-    let (message, detail) = texts(error);
+    let (message, calls) = texts(error);
     let (message, location) = located(&message, chunk, file);
+    let detail = calls.as_deref().and_then(trace);
     match cause(error) {
         Some(ScriptError::Failed(failure)) => {
             let mut failure = failure.as_ref().clone();
@@ -84,8 +85,8 @@ pub(super) fn failure_of(error: &Error, chunk: &str, file: &str) -> Failure {
         }
         Some(own) => {
             let message = own.to_string();
-            let of_detail = || detail.as_deref().and_then(|detail| line_in(detail, chunk, file));
-            let location = location.or_else(of_detail);
+            let of_calls = || calls.as_deref().and_then(|calls| line_in(calls, chunk, file));
+            let location = location.or_else(of_calls);
             Failure { location, detail, ..fault::failure(Verdict::Canary, message) }
         }
         None => Failure { location, detail, ..fault::failure(Verdict::Canary, message) },
@@ -108,6 +109,15 @@ fn texts(error: &Error) -> (String, Option<String>) {
         Error::MemoryError(_) => ("the script needs more than 64 MiB of memory".to_owned(), None),
         other => (other.to_string(), None),
     }
+}
+
+/// The calls that led to an error, where there is more to tell than the place itself.
+fn trace(text: &str) -> Option<String> {
+    let calls = text.lines().map(str::trim);
+    let calls = calls
+        .filter(|line| !line.is_empty() && !line.starts_with("[C]") && *line != "stack traceback:");
+    let calls: Vec<&str> = calls.collect();
+    (calls.len() > 1).then(|| calls.join("\n"))
 }
 
 /// Takes `chunk:12: ` off a message and makes a place of it.

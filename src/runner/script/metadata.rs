@@ -214,6 +214,7 @@ fn canary(lua: &Lua, said: &Arc<Mutex<Said>>) -> mlua::Result<()> {
     })?;
     canary.set("env", env)?;
     canary.set("parameters", lua.create_table()?)?;
+    api::close_names(lua, "canary", &canary)?;
     lua.globals().set("canary", canary)
 }
 

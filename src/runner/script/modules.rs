@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256, Sha512};
 use super::call::Request;
 use super::failure::ScriptError;
 use super::guest::Guest;
-use super::value;
+use super::{api, value};
 use crate::canary::quantity;
 use crate::time::{Clock, Timestamp};
 
@@ -23,8 +23,11 @@ const JSON_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 pub(super) fn install(lua: &Lua, clock: &std::sync::Arc<dyn Clock>) -> mlua::Result<()> {
     let globals = lua.globals();
-    globals.set("json", json(lua)?)?;
-    globals.set("crypto", crypto(lua)?)?;
+    let (json, crypto) = (json(lua)?, crypto(lua)?);
+    api::close_names(lua, "json", &json)?;
+    api::close_names(lua, "crypto", &crypto)?;
+    globals.set("json", json)?;
+    globals.set("crypto", crypto)?;
     globals.set("time", time(lua, std::sync::Arc::clone(clock))?)
 }
 

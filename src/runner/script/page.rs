@@ -7,7 +7,7 @@ use super::call::{Call, Reply, Request};
 use super::failure::ScriptError;
 use super::guest::Guest;
 use super::host::SEEN;
-use super::value;
+use super::{api, value};
 
 /// Actions that take what stands at their key of a file.
 const PLAIN: &[&str] = &[
@@ -46,6 +46,7 @@ pub(super) fn install(lua: &Lua, guest: &Guest) -> mlua::Result<()> {
         }
     })?;
     browser.set("open", open)?;
+    api::close_names(lua, "browser", &browser)?;
     lua.globals().set("browser", browser)
 }
 
@@ -101,6 +102,7 @@ fn page(lua: &Lua, guest: &Guest) -> mlua::Result<Table> {
         _ => None,
     })?;
     looks(lua, guest, &page)?;
+    api::close_names(lua, "page", &page)?;
     Ok(page)
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::call::{Call, Octets, Reply, Request, ScriptAnswer};
 use super::failure::ScriptError;
 use super::guest::Guest;
-use super::{modules, value};
+use super::{api, modules, value};
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options"];
 /// By their keys in files; `ws` is short for `websocket`.
@@ -38,6 +38,7 @@ pub(super) fn install(lua: &Lua, guest: &Guest) -> mlua::Result<()> {
         http.set(*method, call)?;
     }
     http.set("request", probe(lua, guest, "http")?)?;
+    api::close_names(lua, "http", &http)?;
     lua.globals().set("http", http)?;
     for (name, key) in PROBES {
         lua.globals().set(*name, probe(lua, guest, key)?)?;

@@ -95,5 +95,6 @@ fn report(exchange: &PageExchange) -> ExchangeReport {
         error: exchange.error.clone(),
         curl: None,
         span: None,
+        http: None,
     }
 }

@@ -391,12 +391,21 @@ fn answer(
     HttpAnswer {
         method: request.method.to_string(),
         url: request.url.to_string(),
-        version: format!("{:?}", head.version),
+        version: version_name(head.version),
         status: head.status.as_u16(),
         headers: headers.collect(),
         body,
         wire_bytes: trail.wire_bytes,
         redirects: trail.redirects.clone(),
         request: sent,
+    }
+}
+
+/// Source: RFC 9110 for HTTP/1.1; RFC 9113 and everybody else write HTTP/2 without a minor version.
+fn version_name(version: Version) -> String {
+    match version {
+        Version::HTTP_2 => "HTTP/2".to_owned(),
+        Version::HTTP_3 => "HTTP/3".to_owned(),
+        other => format!("{other:?}"),
     }
 }

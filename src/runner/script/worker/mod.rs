@@ -1,10 +1,10 @@
 //! Scripts in a process of their own, for code that is not trusted.
 //!
-//! Main functions: [`run`] and [`read`] on our side, [`worker_main`] on the other. The worker has the
-//! machine, its two pipes, and limits that it cannot lift: no file, no socket, no further process,
-//! so much memory, so much time of the processor. Network, policy, secrets and telemetry stay here.
-//! Whatever becomes of a worker is the failure of one step of one run. A worker is never started
-//! again for the same attempt, so a script that crashes its worker costs one start an attempt.
+//! Main functions: [`run`] and [`read`] on our side, [`worker_main`] on the other. The worker has
+//! the machine, its two pipes, and limits that it cannot lift: no file, no socket, no further
+//! process, so much memory, so much time of the processor. Network, policy, secrets and telemetry
+//! stay here. Whatever becomes of a worker is the failure of one step of one run. A worker is never
+//! started again for the same attempt, so a script that crashes its worker costs one start each.
 
 mod frame;
 mod limits;

@@ -34,11 +34,12 @@ pub(in crate::runner::script) async fn run(host: &Host) -> Option<Failure> {
         }
     };
     let order = order(host).await;
-    match worker.talk(host, order).await {
+    let failure = match worker.talk(host, order).await {
         Ok(failure) => failure.map(|failure| host.at_home(*failure)),
         Err(silence) => Some(worker.failure_of(silence, host).await),
-    }
-    // What is left of the worker is killed, and waited for, when it is dropped.
+    };
+    worker.dismiss(host).await;
+    failure
 }
 
 async fn order(host: &Host) -> Order {
@@ -134,6 +135,18 @@ impl Worker {
         let (deadline, _) = host.patience().await;
         let written = guard(deadline).bound(self.input.write_all(&bytes)).await;
         written.map_err(|_passed| Silence::Late)?.map_err(|_closed| Silence::Gone)
+    }
+
+    /// Ends the process, which has said its last word, and waits until nothing of it is left.
+    ///
+    /// Cancel safety: a worker that is dropped is killed, too.
+    async fn dismiss(mut self, host: &Host) {
+        let grace = Deadline::after(&**host.run.clock(), END_GRACE);
+        // One that has ended already cannot be killed, which is as well.
+        self.process.start_kill().ok();
+        if !matches!(grace.bound(self.process.wait()).await, Ok(Ok(_))) {
+            tracing::error!("the process of a script did not end");
+        }
     }
 
     async fn failure_of(&mut self, silence: Silence, host: &Host) -> Failure {
