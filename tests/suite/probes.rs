@@ -114,7 +114,7 @@ async fn an_endless_answer_is_not_listened_to_for_ever() {
     ))
     .await;
     let actual = &ran.failure().assertions[0].actual;
-    assert!(actual.ends_with("and far too much of it"), "{actual}");
+    assert!(actual.ends_with("then far too much more"), "{actual}");
     target.drained().await;
 }
 
