@@ -17,6 +17,7 @@ mod connection;
 mod deliver;
 mod handle;
 pub mod kind;
+mod meter;
 mod policy;
 pub mod queue;
 mod refusal;

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::deliver::{Delivery, Inbox, Receiver};
 use super::kind;
+use super::meter::{Count, Meter};
 use super::rule::{Rule, RuleBook, RuleState, Target, render};
 use super::schema::Discovery;
 use crate::pattern::Variables;
@@ -17,6 +18,7 @@ pub(super) struct Router {
     pub(super) book: Arc<RuleBook>,
     pub(super) inbox: Inbox,
     pub(super) discovery: Discovery,
+    pub(super) meter: Meter,
 }
 
 impl Router {
@@ -41,6 +43,8 @@ impl Router {
             if !rules.is_empty() {
                 let text: Arc<str> = envelope.to_string().into();
                 for rule in rules {
+                    let counts = [Count::MatchedEvents, Count::TriggeredRules];
+                    self.meter.add(scope, (&rule.bus, &rule.name), &counts);
                     owed.extend(deliveries(scope, rule, (&envelope, &text), at));
                 }
             }
@@ -64,6 +68,7 @@ impl Router {
         event: &Event,
         at: Timestamp,
     ) -> Following {
+        self.meter.add(scope, (&rule.bus, &rule.name), &[Count::TriggeredRules]);
         let envelope = event.envelope(scope);
         let text: Arc<str> = envelope.to_string().into();
         self.following(scope, deliveries(scope, rule, (&envelope, &text), at))

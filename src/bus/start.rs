@@ -8,6 +8,7 @@ use super::carry::{Carrier, Destinations};
 use super::deliver::{Deliverer, Inbox};
 use super::handle::BusHandle;
 use super::kind;
+use super::meter::Meter;
 use super::queue::Queues;
 use super::route::Router;
 use super::rule::{Rule, RuleBook};
@@ -60,7 +61,12 @@ impl BusHandle {
         let queues = Queues::load(store, clock).await?;
         let (inbox, _nobody) = Inbox::new();
         let (discovery, _nobody_looks) = Discovery::new();
-        let router = Router { book: Arc::clone(&book), inbox, discovery: discovery.clone() };
+        let router = Router {
+            book: Arc::clone(&book),
+            inbox,
+            discovery: discovery.clone(),
+            meter: Meter::default(),
+        };
         let topics = Topics::load(TopicParts {
             store: store.clone(),
             clock: Arc::clone(clock),
@@ -108,8 +114,12 @@ impl Bus {
         let (discovery, seen) = Discovery::new();
         discovery.load(&store).await?;
         let turn = Arc::new(Semaphore::new(1));
-        let router =
-            Router { book: Arc::clone(&book), inbox: inbox.clone(), discovery: discovery.clone() };
+        let router = Router {
+            book: Arc::clone(&book),
+            inbox: inbox.clone(),
+            discovery: discovery.clone(),
+            meter: Meter::default(),
+        };
         let follower = router.clone();
         store.follow_events(move |batch, at| follower.follow(batch, at));
         let topics = Topics::load(TopicParts {
@@ -135,7 +145,10 @@ impl Bus {
             clock: Arc::clone(&clock),
             tasks: deliveries.clone(),
             inbox,
+            meter: router.meter.clone(),
         };
+        let metering = (router.meter.clone(), store.clone(), Arc::clone(&clock));
+        turns.spawn("count what rules do", |stop| metering.0.run(metering.1, metering.2, stop));
         deliveries.spawn("deliver events", |stop| deliverer.run(coming, stop));
         let changed = Arc::new(Notify::new());
         let ticker = Ticker {

@@ -20,6 +20,7 @@ mod import;
 mod logs;
 mod metrics;
 mod new;
+mod otlp_flags;
 mod picture_files;
 mod print_config;
 mod range;

@@ -51,7 +51,7 @@ pub use logs::{
 };
 pub use run_row::{ArtifactRow, CanaryRow, CanaryRunRow, CanaryState};
 pub use schedule::declared_alarms;
-pub use settings::MonitorSettings;
+pub use settings::{MonitorSettings, RunFollower};
 pub use start::{Monitor, MonitorError, MonitorParts};
 pub use trails::{
     AdvancedSelector, DataResource, EventSelector, FieldSelector, InsightType, ReadWriteType,

@@ -6,7 +6,7 @@ use super::kind;
 use super::logs::LogRules;
 use super::memory::RunMemory;
 use super::run_row::{ArtifactRow, CanaryRow, CanaryRunRow};
-use super::settings::MonitorSettings;
+use super::settings::{MonitorSettings, RunFollower};
 use crate::alarm::Condition;
 use crate::canary::definition::{AlarmDeclaration, Canary};
 use crate::canary::report::{Artifact, RunReport};
@@ -71,11 +71,15 @@ impl Recorder {
             }
         };
         let metrics = metric_ids(&batch);
+        let follower = self.settings.follower.as_ref().map(|follower| (follower, batch.clone()));
         match self.append(batch, &row, absorbed.changes.clone()).await {
             Ok(()) => self.logs.appended(absorbed),
             Err(error) => {
                 return tracing::error!(canary = %row.canary, run = %row.id, %error, "run not kept");
             }
+        }
+        if let Some((RunFollower(tell), batch)) = follower {
+            tell(&batch);
         }
         self.remember(&row);
         // The alarms look only after the run is remembered, so that they can tell of it.

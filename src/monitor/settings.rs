@@ -1,9 +1,10 @@
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::notify::RetryPolicy;
-use crate::telemetry::Scope;
+use crate::telemetry::{Scope, TelemetryBatch};
 
 /// What an operator may change about the monitor.
 #[derive(Clone, Debug)]
@@ -26,6 +27,18 @@ pub struct MonitorSettings {
     pub link_base: Option<Arc<str>>,
     /// How long runs may go on once the monitor stops.
     pub grace: Duration,
+    /// Told of what each run left, once it is kept.
+    pub follower: Option<RunFollower>,
+}
+
+/// Is told of what runs left; it must not block.
+#[derive(Clone)]
+pub struct RunFollower(pub Arc<dyn Fn(&TelemetryBatch) + Send + Sync>);
+
+impl fmt::Debug for RunFollower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RunFollower")
+    }
 }
 
 impl Default for MonitorSettings {
@@ -40,6 +53,7 @@ impl Default for MonitorSettings {
             retry: RetryPolicy::default(),
             link_base: None,
             grace: Duration::from_secs(10),
+            follower: None,
         }
     }
 }

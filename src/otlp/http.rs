@@ -286,12 +286,14 @@ async fn take_samples(
         Some(why) => Response::new(Body::from(why)),
     };
     let status = if written.fault.is_none() { 204 } else { 400 };
+    let histograms = written.histograms.iter().map(|series| series.histograms.len()).sum();
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-    for (name, count) in [
+    let counts: [(&str, usize); 3] = [
         ("x-prometheus-remote-write-samples-written", written.samples),
-        ("x-prometheus-remote-write-histograms-written", 0),
+        ("x-prometheus-remote-write-histograms-written", histograms),
         ("x-prometheus-remote-write-exemplars-written", 0),
-    ] {
+    ];
+    for (name, count) in counts {
         response.headers_mut().insert(name, HeaderValue::from(count));
     }
     Ok(response)

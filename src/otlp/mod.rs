@@ -18,6 +18,7 @@ mod metrics;
 mod receive;
 mod rejected;
 mod remote_write;
+mod send;
 mod traces;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use axum::Router;
 
 pub use daemon::{DaemonError, XrayDaemon};
+pub use send::{OtlpExporter, OtlpQueue, OtlpSender, SendError};
 
 use crate::monitor::LogRules;
 use crate::store::Store;

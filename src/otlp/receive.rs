@@ -6,7 +6,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use thiserror::Error;
 
 use super::logs::{self, Target};
-use super::metrics::{LastPoints, Mapping};
+use super::metrics::{LastPoints, Mapped, Mapping};
 use super::rejected::Rejected;
 use super::remote_write::{self, Written};
 use super::traces;
@@ -156,11 +156,26 @@ impl Receiver {
         id: BatchId,
         request: impl FnOnce() -> Sent<Written> + Send + 'static,
     ) -> Result<Written, ReceiveError> {
-        let mut written = self.work(move |_| request()).await?;
+        let whose = scope.clone();
+        let work = move |shared: &Shared| {
+            let mut written = request()?;
+            let mut mapped = Mapped::default();
+            if !written.histograms.is_empty() {
+                let (now, last) = (shared.clock.now(), &shared.last);
+                let listening_since = shared.listening_since;
+                let mapping = Mapping { scope: &whose, now, listening_since, last };
+                written.data.extend(mapping.native(&written.histograms, &mut mapped));
+                written.fault = written.fault.or(mapped.rejected.why);
+            }
+            Ok((written, mapped.pending))
+        };
+        let (mut written, pending) = self.work(work).await?;
         let data = std::mem::take(&mut written.data);
         let batch = MetricBatch { namespace: remote_write::NAMESPACE.into(), data };
         let batches = if batch.data.is_empty() { Vec::new() } else { vec![batch] };
         self.append_metrics(scope, id, batches).await?;
+        // ORDER: as for data points of OpenTelemetry.
+        self.shared.last.keep(pending);
         Ok(written)
     }
 

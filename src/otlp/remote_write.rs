@@ -6,6 +6,7 @@ use http::{HeaderMap, header};
 use prost::Message;
 
 use super::body::BodyFault;
+use super::metrics::{NativeHistogram, NativeSeries};
 use crate::telemetry::{
     Dimension, Dimensions, MetricDatum, MetricValue, StandardUnit, StorageResolution,
 };
@@ -35,6 +36,8 @@ pub(super) struct Written {
     pub(super) data: Vec<MetricDatum>,
     /// How many there are.
     pub(super) samples: usize,
+    /// Native histograms by series.
+    pub(super) histograms: Vec<NativeSeries>,
     /// Why others were not taken.
     pub(super) fault: Option<&'static str>,
 }
@@ -87,10 +90,6 @@ struct Sample {
     timestamp: i64,
 }
 
-/// Only that there is one.
-#[derive(Clone, Copy, PartialEq, Message)]
-struct NativeHistogram {}
-
 #[derive(Clone, PartialEq, Message)]
 struct RequestV2 {
     #[prost(string, repeated, tag = "4")]
@@ -118,7 +117,7 @@ pub(super) fn read(body: &[u8], version: Version) -> Result<Written, &'static st
             let request = WriteRequest::decode(body).map_err(|_fault| NOT)?;
             for series in &request.timeseries {
                 let labels = series.labels.iter().map(|l| (l.name.as_str(), l.value.as_str()));
-                written.series(labels, &series.samples, !series.histograms.is_empty());
+                written.series(labels, &series.samples, &series.histograms);
             }
         }
         Version::V2 => {
@@ -134,8 +133,7 @@ pub(super) fn read(body: &[u8], version: Version) -> Result<Written, &'static st
                 };
                 let labels: Option<Vec<_>> = series.labels_refs.chunks(2).map(pair).collect();
                 let labels = labels.ok_or("a label refers to no symbol")?;
-                let has_histograms = !series.histograms.is_empty();
-                written.series(labels.into_iter(), &series.samples, has_histograms);
+                written.series(labels.into_iter(), &series.samples, &series.histograms);
             }
         }
     }
@@ -147,11 +145,8 @@ impl Written {
         &mut self,
         labels: impl Iterator<Item = (&'l str, &'l str)>,
         samples: &[Sample],
-        has_histograms: bool,
+        histograms: &[NativeHistogram],
     ) {
-        if has_histograms {
-            self.fault.get_or_insert("native histograms are not supported");
-        }
         let mut name: Option<Arc<str>> = None;
         let mut dimensions = Vec::new();
         for (label, value) in labels {
@@ -175,6 +170,13 @@ impl Written {
             return;
         }
         let dimensions = Dimensions::from(dimensions);
+        if !histograms.is_empty() {
+            self.histograms.push(NativeSeries {
+                metric_name: Arc::clone(&metric_name),
+                dimensions: dimensions.clone(),
+                histograms: histograms.to_vec(),
+            });
+        }
         for sample in samples {
             if !sample.value.is_finite() {
                 let is_end = sample.value.to_bits() == STALE;
@@ -227,12 +229,12 @@ mod tests {
             timeseries: vec![TimeSeriesV2 {
                 labels_refs: refs,
                 samples: vec![Sample { value: 2.0, timestamp: 1 }],
-                histograms: vec![NativeHistogram {}],
+                histograms: vec![NativeHistogram::default()],
             }],
         };
         let written = read(&request(vec![1, 2]).encode_to_vec(), Version::V2).unwrap();
         assert_eq!(written.samples, 1);
-        assert_eq!(written.fault, Some("native histograms are not supported"));
+        assert_eq!((written.fault, written.histograms.len()), (None, 1));
         for refs in [vec![1, 7], vec![1]] {
             assert!(read(&request(refs).encode_to_vec(), Version::V2).is_err());
         }

@@ -298,6 +298,29 @@ class RemoteWrite(ClientTest):
         self.assertEqual(status, 204)
         self.assertEqual(self.sum(), 7.0)
 
+    def histogram(self, counts, total, millis):
+        """Schema 0, buckets (1, 2] and (2, 4]."""
+        zigzag = lambda number: number << 1 if number >= 0 else (-number << 1) - 1
+        deltas = b"".join(varint(zigzag(one - before))
+                          for before, one in zip([0] + counts, counts))
+        span = b"\x08" + varint(zigzag(1)) + b"\x10" + varint(len(counts))
+        return (b"\x08" + varint(sum(counts)) + b"\x19" + struct.pack("<d", total) +
+                field(11, span) + field(12, deltas) + b"\x78" + varint(millis))
+
+    def test_native_histograms_are_kept_by_what_came_since_the_one_before(self):
+        now = time.time_ns() // 1_000_000
+        labels = field(1, field(1, b"__name__") + field(2, self.name.encode()))
+        labels += field(1, field(1, b"job") + field(2, b"shop"))
+        body = field(1, labels + field(4, self.histogram([1, 1], 4.5, now - 1000)) +
+                     field(4, self.histogram([3, 2], 10.5, now)))
+        status, headers, answer = self.write(snappy(body))
+        self.assertEqual((status, headers["X-Prometheus-Remote-Write-Histograms-Written"]),
+                         (204, "2"), answer)
+        self.assertAlmostEqual(self.sum(), 6.0)
+        bad = field(1, labels + field(4, b"\x11" + struct.pack("<d", 0.5)))
+        status, _, answer = self.write(snappy(bad))
+        self.assertEqual((status, answer), (400, b"a native histogram counts in fractions"))
+
     def test_what_must_not_be_sent_again_is_refused_as_such(self):
         for body, headers, expected in [
                 (b"\xff\xff\xff\xff\x7f", {}, 400), (varint(10 ** 10) + b"x", {}, 400),

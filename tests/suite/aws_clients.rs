@@ -131,3 +131,13 @@ async fn boto3_keeps_and_discovers_schemas() {
 async fn boto3_makes_trails_and_the_cli_confirms_their_files() {
     passes("test_trails").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_sends_events_to_streams_and_reads_what_rules_count() {
+    passes("test_streams").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watchtower_and_the_embedded_metrics_library_write_logs() {
+    passes("test_log_senders").await;
+}

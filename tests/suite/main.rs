@@ -33,6 +33,8 @@ mod monitor;
 #[cfg(test)]
 mod notify;
 #[cfg(test)]
+mod otlp_out;
+#[cfg(test)]
 mod picture_bombs;
 #[cfg(test)]
 mod picture_diff;

@@ -8,6 +8,7 @@ mod function;
 mod http;
 mod log_group;
 mod queue;
+mod stream;
 mod subscription;
 
 use std::collections::BTreeMap;
@@ -85,6 +86,7 @@ impl Carrier {
                 api_destination::call(self, scope, target, delivery).await
             }
             Some("lambda") => function::call(self, scope, &target.arn, delivery).await,
+            Some("firehose" | "kinesis") => stream::put(self, target, delivery).await,
             Some("sns") => self.to_topic(target, delivery).await,
             service => {
                 let service = service.unwrap_or("unknown");

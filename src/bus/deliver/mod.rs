@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use self::queue::Waiting;
 use super::carry::{Carried, Carrier};
 use super::kind;
+use super::meter::{Count, Meter};
 use crate::store::{AppendError, ReadError, ResourceChanges, Store};
 use crate::task::TaskGroup;
 use crate::telemetry::Scope;
@@ -75,6 +76,7 @@ pub(in crate::bus) struct Deliverer {
     pub(in crate::bus) clock: Arc<dyn Clock>,
     pub(in crate::bus) tasks: TaskGroup,
     pub(in crate::bus) inbox: Inbox,
+    pub(in crate::bus) meter: Meter,
 }
 
 struct Tried {
@@ -171,10 +173,18 @@ impl Deliverer {
     ) {
         let Tried { scope, delivery, carried } = tried;
         waiting.done(&scope, &delivery);
+        let attempt: &[Count] = match delivery.attempts {
+            0 => &[Count::InvocationAttempts],
+            _ => &[Count::InvocationAttempts, Count::RetryInvocationAttempts],
+        };
+        self.meter.add_for(&scope, &delivery.owner, attempt);
         let next = match carried {
-            Carried::Done => Next::Close,
-            Carried::Never(fault) => self.give_up(&delivery, fault, None).await,
-            Carried::Later { fault, after } => self.after(&delivery, fault, after).await,
+            Carried::Done => {
+                self.meter.add_for(&scope, &delivery.owner, &[Count::Invocations]);
+                Next::Close
+            }
+            Carried::Never(fault) => self.give_up((&scope, &delivery), fault, None).await,
+            Carried::Later { fault, after } => self.after((&scope, &delivery), fault, after).await,
         };
         match next {
             Next::Close => {
@@ -192,7 +202,12 @@ impl Deliverer {
         }
     }
 
-    async fn after(&self, delivery: &Delivery, fault: Fault, asked: Option<Duration>) -> Next {
+    async fn after(
+        &self,
+        (scope, delivery): (&Scope, &Delivery),
+        fault: Fault,
+        asked: Option<Duration>,
+    ) -> Next {
         let attempts = delivery.attempts + 1;
         let age = self.clock.now().millis_since(delivery.came);
         let exhausted = if attempts > delivery.retry.attempts() {
@@ -203,7 +218,7 @@ impl Deliverer {
             None
         };
         if exhausted.is_some() {
-            return self.give_up(delivery, fault, exhausted).await;
+            return self.give_up((scope, delivery), fault, exhausted).await;
         }
         let doublings = attempts.saturating_sub(1).min(16);
         let full = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
@@ -215,13 +230,21 @@ impl Deliverer {
     /// Puts a delivery into its dead-letter queue; without one it is told in the log.
     async fn give_up(
         &self,
-        delivery: &Delivery,
+        (scope, delivery): (&Scope, &Delivery),
         fault: Fault,
         exhausted: Option<&'static str>,
     ) -> Next {
         let attempts = delivery.attempts;
         let to = delivery.to.name();
         let buried = self.carrier.bury(delivery, (&fault, exhausted)).await;
+        let counts: &[Count] = match (&buried, &delivery.dead_letter) {
+            (Ok(()), Some(_)) => {
+                &[Count::Invocations, Count::FailedInvocations, Count::InvocationsSentToDlq]
+            }
+            (Ok(()), None) => &[Count::Invocations, Count::FailedInvocations],
+            (Err(_), _) => &[Count::InvocationsFailedToBeSentToDlq],
+        };
+        self.meter.add_for(scope, &delivery.owner, counts);
         let Fault { code, message: why } = &fault;
         match (buried, &delivery.dead_letter) {
             (Ok(()), Some(queue)) => {

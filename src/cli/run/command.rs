@@ -20,6 +20,7 @@ use crate::cli::ExitStatus;
 use crate::cli::check::{counted, read};
 use crate::cli::context::Context;
 use crate::cli::fatal::Fatal;
+use crate::cli::otlp_flags::OtlpFlags;
 use crate::cli::runner_flags::RunnerFlags;
 use crate::cli::source::Source;
 use crate::report::Detail;
@@ -133,6 +134,9 @@ pub(in crate::cli) struct RunCommand {
     push: Option<Url>,
 
     #[command(flatten)]
+    otlp: OtlpFlags,
+
+    #[command(flatten)]
     runner: RunnerFlags,
 }
 
@@ -188,6 +192,7 @@ pub(in crate::cli) fn execute(
         reports: outputs::open(reports, &context.screen, detail)?,
         artifacts: ArtifactFolder::new(command.artifacts_dir.clone()),
         keeper: None,
+        otlp: command.otlp.sender()?,
         jobs,
         when_failed: if command.fail_fast { WhenFailed::Stop } else { WhenFailed::GoOn },
         clock: Arc::clone(&context.clock),
@@ -223,6 +228,7 @@ pub(in crate::cli) fn once(
         reports: outputs::open(&reports, &context.screen, Detail::Steps)?,
         artifacts: ArtifactFolder::new("coalmine-artifacts".into()),
         keeper: None,
+        otlp: None,
         jobs: 1,
         when_failed: WhenFailed::GoOn,
         clock: Arc::clone(&context.clock),

@@ -8,11 +8,14 @@ use super::artifacts::ArtifactFolder;
 use super::keeper::Keeper;
 use crate::canary::event::RunEvent;
 use crate::canary::report::{RunOutcome, RunReport};
+use crate::canary::telemetry;
 use crate::cli::ExitStatus;
 use crate::cli::fatal::Fatal;
 use crate::cli::signal::{Ended, StopSignals};
+use crate::otlp::OtlpSender;
 use crate::report::{ReportError, Reports};
 use crate::runner::{RunRequest, Runner};
+use crate::telemetry::Scope;
 use crate::time::Clock;
 
 /// One call of `coalmine run`: so many runs at a time, shown as they go.
@@ -23,6 +26,8 @@ pub(super) struct Session {
     pub(super) artifacts: ArtifactFolder,
     /// Where runs are kept, if they are.
     pub(super) keeper: Option<Keeper>,
+    /// Which collector is told, if one is.
+    pub(super) otlp: Option<OtlpSender>,
     /// How many runs at a time, at least 1.
     pub(super) jobs: usize,
     pub(super) when_failed: WhenFailed,
@@ -59,7 +64,8 @@ impl Session {
         for (position, report) in broken.into_iter().enumerate() {
             desk.run(position, report);
         }
-        let places = Places { artifacts: &self.artifacts, keeper: self.keeper.as_ref() };
+        let (keeper, otlp) = (self.keeper.as_ref(), self.otlp.as_ref());
+        let places = Places { artifacts: &self.artifacts, keeper, otlp };
         let work = make_runs(&desk, &stop, (&self.runner, places), requests, {
             Pace { first, jobs: self.jobs, when_failed: self.when_failed }
         });
@@ -82,6 +88,7 @@ impl Session {
 struct Places<'a> {
     artifacts: &'a ArtifactFolder,
     keeper: Option<&'a Keeper>,
+    otlp: Option<&'a OtlpSender>,
 }
 
 #[derive(Clone, Copy)]
@@ -113,6 +120,14 @@ async fn make_runs(
                 && let Err(fatal) = keeper.keep(&run, &canary).await
             {
                 desk.complain(fatal);
+            }
+            if let Some(otlp) = places.otlp {
+                let batch = telemetry::batch(&run, &canary, Scope::default());
+                if let Err(error) = otlp.send(&batch).await {
+                    let fatal =
+                        Fatal::new(ExitStatus::OurSide, "a run was not told to the collector");
+                    desk.complain(fatal.because(&error));
+                }
             }
             if let Err(error) = places.artifacts.keep(&mut run) {
                 let fatal = Fatal::new(ExitStatus::OurSide, "cannot write artifacts");

@@ -11,6 +11,7 @@ use crate::cli::ExitStatus;
 use crate::cli::context::Context;
 use crate::cli::demo::listen;
 use crate::cli::fatal::Fatal;
+use crate::cli::otlp_flags::OtlpFlags;
 use crate::cli::runner_flags::RunnerFlags;
 use crate::cli::signal::{Ended, StopSignals};
 use crate::cli::values::{duration, listen_address};
@@ -80,6 +81,9 @@ pub(in crate::cli) struct ServeCommand {
     /// How long runs may go on once asked to stop
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub(super) grace: Duration,
+
+    #[command(flatten)]
+    pub(super) otlp: OtlpFlags,
 
     #[command(flatten)]
     pub(super) runner: RunnerFlags,

@@ -17,9 +17,9 @@ use crate::cli::context::Context;
 use crate::cli::fatal::Fatal;
 use crate::cli::ready::Ready;
 use crate::config::{self, Channels, Functions};
-use crate::monitor::{Monitor, MonitorParts, MonitorSettings};
+use crate::monitor::{Monitor, MonitorParts, MonitorSettings, RunFollower};
 use crate::notify::Notifier;
-use crate::otlp::{self, DaemonError, XrayDaemon};
+use crate::otlp::{self, DaemonError, OtlpExporter, XrayDaemon};
 use crate::runner::{NewPicture, Runner};
 use crate::store::{Durability, Store, StoreSettings};
 use crate::task::{TaskGroup, TaskPanic};
@@ -102,6 +102,7 @@ impl House {
             run_slots: command.jobs.get(),
             grace: command.grace,
             link_base: Some(format!("http://{address}").into()),
+            follower: follower(command, &api_tasks)?,
             ..MonitorSettings::default()
         };
         let monitor = Monitor::start(settings, parts, &monitor_tasks).await.map_err(|error| {
@@ -235,6 +236,14 @@ impl House {
             tracing::error!(%error, "the store did not close in order; it recovers at next start");
         }
     }
+}
+
+/// Tells a collector what runs leave, where there is one.
+fn follower(command: &ServeCommand, tasks: &TaskGroup) -> Result<Option<RunFollower>, Fatal> {
+    let Some(sender) = command.otlp.sender()? else { return Ok(None) };
+    let (queue, exporter) = OtlpExporter::new(sender);
+    tasks.spawn("send to the collector", |stop| exporter.run(stop));
+    Ok(Some(RunFollower(Arc::new(move |batch| queue.offer(batch)))))
 }
 
 async fn open_bus(

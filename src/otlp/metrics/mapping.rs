@@ -175,7 +175,7 @@ impl Mapping<'_> {
     }
 
     /// What was counted since the last point, and whether that is all the point says.
-    fn counted(
+    pub(super) fn counted(
         &self,
         is_cumulative: bool,
         key: SeriesKey,

@@ -7,6 +7,7 @@
 mod around;
 mod last_points;
 mod mapping;
+mod native;
 mod point;
 mod spread;
 
@@ -14,4 +15,5 @@ mod spread;
 mod tests;
 
 pub(super) use last_points::LastPoints;
-pub(super) use mapping::Mapping;
+pub(super) use mapping::{Mapped, Mapping};
+pub(super) use native::{NativeHistogram, NativeSeries};

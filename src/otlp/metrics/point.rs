@@ -116,17 +116,18 @@ impl Point {
 }
 
 /// The bucket around zero of an exponential histogram.
-const ZERO: i64 = 0;
+pub(super) const ZERO: i64 = 0;
 
+/// A side of an exponential histogram.
 #[derive(Clone, Copy)]
-enum Side {
+pub(super) enum Side {
     Negative,
     Positive,
 }
 
 impl Side {
     /// One number for a side and an index; the lowest two bits tell the side.
-    const fn number(self, at: i64) -> i64 {
+    pub(super) const fn number(self, at: i64) -> i64 {
         match self {
             Self::Negative => at * 4 + 1,
             Self::Positive => at * 4 + 2,
