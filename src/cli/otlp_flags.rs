@@ -11,9 +11,9 @@ use crate::otlp::OtlpSender;
 pub(super) struct OtlpFlags {
     /// Send what runs measured to this OpenTelemetry collector, as OTLP over HTTP
     ///
-    /// Traces, metrics and logs, as protobuf, each to its own path below this address: `/v1/traces`,
-    /// `/v1/metrics`, `/v1/logs`. A collector that is busy or gone is asked again for a while; what
-    /// does not reach it is said.
+    /// Traces, metrics and logs, as protobuf, each to its own path below this address:
+    /// `/v1/traces`, `/v1/metrics`, `/v1/logs`. A collector that is busy or gone is asked again for
+    /// a while; what does not reach it is said.
     #[arg(long, value_name = "URL", env = "COALMINE_OTLP", hide_env_values = true)]
     #[arg(help_heading = "What is reported", value_parser = endpoint)]
     otlp: Option<Url>,

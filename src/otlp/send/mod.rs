@@ -4,9 +4,9 @@
 //! [`OtlpExporter`], which does so beside a server, from a bounded queue. What is sent is what the
 //! store keeps of a run, in OpenTelemetry's shapes.
 
-mod data;
 mod exporter;
 mod sender;
+mod shapes;
 mod spans;
 
 pub use exporter::{OtlpExporter, OtlpQueue};

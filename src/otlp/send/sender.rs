@@ -10,7 +10,7 @@ use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use thiserror::Error;
 use url::Url;
 
-use super::data::bodies;
+use super::shapes::bodies;
 use crate::notify::{NotifierError, web_client};
 use crate::telemetry::TelemetryBatch;
 

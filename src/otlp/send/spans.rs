@@ -6,7 +6,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use serde_json::Value;
 
-use super::data::{attribute, text};
+use super::shapes::{attribute, text};
 use crate::telemetry::TraceSegment;
 
 /// The spans of a run: the run itself, its attempts and steps, and each request as a client span.
@@ -48,7 +48,7 @@ fn add(document: &Value, (trace_id, parent): (&[u8], &[u8]), depth: Depth, out: 
         attributes.push(attribute("test.suite.run.status", text(status)));
         attributes.push(attribute("user_agent.synthetic.type", text("test")));
         for (key, value) in of("/annotations").and_then(Value::as_object).into_iter().flatten() {
-            attributes.push(attribute(&format!("coalmine.{key}"), super::data::value(value)));
+            attributes.push(attribute(&format!("coalmine.{key}"), super::shapes::value(value)));
         }
     } else {
         attributes.push(attribute("test.case.name", text(name)));
@@ -100,11 +100,11 @@ fn of_request(document: &Value) -> Vec<KeyValue> {
         if let Ok(url) = url::Url::parse(address) {
             attributes.push(attribute("server.address", text(url.host_str().unwrap_or_default())));
             let port = url.port_or_known_default().map(|port| Value::from(port));
-            attributes.extend(port.map(|p| attribute("server.port", super::data::value(&p))));
+            attributes.extend(port.map(|p| attribute("server.port", super::shapes::value(&p))));
         }
     }
     if let Some(status) = document.pointer("/http/response/status") {
-        attributes.push(attribute("http.response.status_code", super::data::value(status)));
+        attributes.push(attribute("http.response.status_code", super::shapes::value(status)));
     }
     attributes.push(attribute("user_agent.synthetic.type", text("test")));
     attributes
