@@ -4,7 +4,7 @@ use http::request::Parts;
 
 use super::error::ApiError;
 use super::fault;
-use super::service::{Operation, Service};
+use super::service::{Operation, Ready, Service};
 use super::wire::{Form, JsonVersion, Manner, Node, Protocol};
 
 /// What a request asks for, as far as its headers and path tell.
@@ -20,7 +20,6 @@ pub(super) struct Address<'a> {
 }
 
 /// An operation found, with its input still untyped.
-#[derive(Debug)]
 pub(super) struct Found<'a> {
     /// The service.
     pub(super) service: &'a Service,
@@ -28,6 +27,8 @@ pub(super) struct Found<'a> {
     pub(super) operation: &'a Operation,
     /// The input.
     pub(super) input: Node<'a>,
+    /// The call, where the input was read without a tree.
+    pub(super) ready: Option<Ready>,
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -81,7 +82,11 @@ impl<'a> Address<'a> {
             Protocol::RestJson => self.find_rest(parts, body),
             Protocol::Json(_) | Protocol::Cbor => {
                 let (service, operation) = self.named(self.name)?;
-                Ok(Found { service, operation, input: self.read(body)? })
+                if let Some(ready) = operation.read_directly(self.protocol, body) {
+                    let (input, ready) = (Node::Null, Some(ready));
+                    return Ok(Found { service, operation, input, ready });
+                }
+                Ok(Found { service, operation, input: self.read(body)?, ready: None })
             }
         }
     }
@@ -119,7 +124,7 @@ impl<'a> Address<'a> {
         self.service = services.iter().find(speaks).or(self.service);
         let name = form.get("Action").unwrap_or_default().to_owned();
         let (service, operation) = self.named(&name)?;
-        Ok(Found { service, operation, input: self.read(raw)? })
+        Ok(Found { service, operation, input: self.read(raw)?, ready: None })
     }
 
     fn find_rest(&self, parts: &'a Parts, body: &'a [u8]) -> Result<Found<'a>, ApiError> {
@@ -138,7 +143,7 @@ impl<'a> Address<'a> {
         for (name, value) in labels {
             input.set(name, Node::Untyped(value.into()));
         }
-        Ok(Found { service, operation, input })
+        Ok(Found { service, operation, input, ready: None })
     }
 
     fn read(&self, body: &'a [u8]) -> Result<Node<'a>, ApiError> {

@@ -149,7 +149,7 @@ impl Door {
         caller: Caller,
         request_id: &str,
     ) -> Result<Box<dyn Output>, ApiError> {
-        let Found { service, operation, input } = found;
+        let Found { service, operation, input, ready } = found;
         let text =
             |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
@@ -166,7 +166,11 @@ impl Door {
             parameters: audit::parameters(operation.effect, &input),
         };
         let call = Call::new(self.state.clone(), self.beside.clone(), facts);
-        let answer = match operation.start(call.clone(), input) {
+        let started = match ready {
+            Some(ready) => Ok(ready(call.clone())),
+            None => operation.start(call.clone(), input),
+        };
+        let answer = match started {
             Ok(pending) => pending.await,
             Err(fault) => Err((service.refuse)(&fault)),
         };

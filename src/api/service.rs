@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::call::Call;
 use super::error::{ApiError, Fault};
 use super::wire::{ByteStream, DecodeError, DecodeFault, EncodeError, JsonVersion, Manner};
-use super::wire::{Node, Reply, lower_first, output_reply};
+use super::wire::{Node, Protocol, Reply, lower_first, output_reply};
 
 /// One AWS service: how its requests are told apart, how it refuses, and its operations.
 #[derive(Debug)]
@@ -82,8 +82,12 @@ pub(super) struct Operation {
     /// The HTTP status of its success.
     pub(super) status: u16,
     run: Box<Run>,
+    direct: Option<Box<Direct>>,
 }
 
+/// A call whose input is read already.
+pub(super) type Ready = Box<dyn FnOnce(Call) -> Pending + Send>;
+type Direct = dyn Fn(Protocol, &[u8]) -> Option<Ready> + Send + Sync;
 type Run = dyn Fn(Call, Node<'_>) -> Result<Pending, DecodeError> + Send + Sync;
 
 /// A call under way.
@@ -142,7 +146,8 @@ where
         let answer = run(call, input);
         Ok(async move { answer.await.map(|output| Box::new(output) as Box<dyn Output>) }.boxed())
     };
-    Operation { name, effect, route: None, sent_bytes_max: None, status: 200, run: Box::new(run) }
+    let run = Box::new(run);
+    Operation { name, effect, route: None, sent_bytes_max: None, status: 200, run, direct: None }
 }
 
 /// One line of a service's table: an operation that settles itself how its output is written.
@@ -155,7 +160,8 @@ where
     let run = move |call: Call, input: Node<'_>| -> Result<Pending, DecodeError> {
         Ok(run(call, input.decode::<I>()?).boxed())
     };
-    Operation { name, effect, route: None, sent_bytes_max: None, status: 200, run: Box::new(run) }
+    let run = Box::new(run);
+    Operation { name, effect, route: None, sent_bytes_max: None, status: 200, run, direct: None }
 }
 
 impl Operation {
@@ -175,6 +181,37 @@ impl Operation {
     pub(super) fn answers(mut self, status: u16) -> Self {
         self.status = status;
         self
+    }
+
+    /// Another way to read bodies, for those that come all the time: `read` takes the usual ones
+    /// to the very input that `run` makes of them, and leaves all others, and every refusal, to
+    /// the tree.
+    pub(super) fn directly<I, O, F, R>(
+        mut self,
+        read: impl Fn(Protocol, &[u8]) -> Option<I> + Send + Sync + 'static,
+        run: F,
+    ) -> Self
+    where
+        I: Send + 'static,
+        O: Serialize + Send + 'static,
+        F: Fn(Call, I) -> R + Copy + Send + Sync + 'static,
+        R: Future<Output = Result<O, ApiError>> + Send + 'static,
+    {
+        let direct = move |protocol: Protocol, body: &[u8]| -> Option<Ready> {
+            let input = read(protocol, body)?;
+            Some(Box::new(move |call| {
+                let answer = run(call, input);
+                let boxed = |output| Box::new(output) as Box<dyn Output>;
+                async move { answer.await.map(boxed) }.boxed()
+            }))
+        };
+        self.direct = Some(Box::new(direct));
+        self
+    }
+
+    /// Reads a body without a tree, where that can be done.
+    pub(super) fn read_directly(&self, protocol: Protocol, body: &[u8]) -> Option<Ready> {
+        self.direct.as_ref().and_then(|direct| direct(protocol, body))
     }
 
     /// Starts a call.

@@ -20,7 +20,7 @@ use super::receive::{ReceiveError, Receiver, batch_id};
 use super::rejected::Rejected;
 use super::remote_write;
 use crate::store::AppendError;
-use crate::telemetry::Scope;
+use crate::telemetry::{Scope, Spellings};
 
 /// The routes that take telemetry.
 pub(super) fn routes(receiver: Receiver) -> Router {
@@ -274,7 +274,8 @@ async fn take_samples(
     let scope = parts.extensions.get::<Scope>().cloned().unwrap_or_default();
     let body = body::read(body).await.map_err(fault)?;
     let id = batch_id(&body);
-    let read = move || remote_write::read(&body::unsnap(&body)?, version);
+    let read =
+        move |spellings: &Spellings| remote_write::read(&body::unsnap(&body)?, version, spellings);
     let written = receiver.samples(scope, id, read).await;
     let written = written.map_err(|error| {
         let (status, after) = status(&error);

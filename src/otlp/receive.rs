@@ -12,7 +12,7 @@ use super::remote_write::{self, Written};
 use super::traces;
 use crate::monitor::LogRules;
 use crate::store::{AppendError, Store};
-use crate::telemetry::{BatchId, MetricBatch, Scope, TelemetryBatch, TraceSegment};
+use crate::telemetry::{BatchId, MetricBatch, Scope, Spellings, TelemetryBatch, TraceSegment};
 use crate::time::{Clock, Timestamp};
 
 /// Maps what senders send and makes it durable. Cheap to clone.
@@ -28,6 +28,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     listening_since: Timestamp,
     last: LastPoints,
+    /// Series of Prometheus by their labels.
+    spellings: Spellings,
 }
 
 /// Why nothing of a request was taken, or not all of it.
@@ -54,8 +56,9 @@ impl Receiver {
     /// Begins to listen.
     pub(super) fn new(store: Store, rules: LogRules, clock: Arc<dyn Clock>) -> Self {
         let listening_since = clock.now();
-        let last = LastPoints::default();
-        Self { shared: Arc::new(Shared { store, rules, clock, listening_since, last }) }
+        let (last, spellings) = (LastPoints::default(), Spellings::default());
+        let shared = Shared { store, rules, clock, listening_since, last, spellings };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Spans. A retry replaces each document by itself, so that it needs no id.
@@ -154,11 +157,11 @@ impl Receiver {
         &self,
         scope: Scope,
         id: BatchId,
-        request: impl FnOnce() -> Sent<Written> + Send + 'static,
+        request: impl FnOnce(&Spellings) -> Sent<Written> + Send + 'static,
     ) -> Result<Written, ReceiveError> {
         let whose = scope.clone();
         let work = move |shared: &Shared| {
-            let mut written = request()?;
+            let mut written = request(&shared.spellings)?;
             let mut mapped = Mapped::default();
             if !written.histograms.is_empty() {
                 let (now, last) = (shared.clock.now(), &shared.last);

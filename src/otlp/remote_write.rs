@@ -8,7 +8,8 @@ use prost::Message;
 use super::body::BodyFault;
 use super::metrics::{NativeHistogram, NativeSeries};
 use crate::telemetry::{
-    Dimension, Dimensions, MetricDatum, MetricValue, StandardUnit, StorageResolution,
+    Dimension, Dimensions, MetricDatum, MetricValue, SpelledMetric, Spellings, StandardUnit,
+    StorageResolution,
 };
 use crate::time::Timestamp;
 
@@ -108,9 +109,101 @@ struct TimeSeriesV2 {
     histograms: Vec<NativeHistogram>,
 }
 
+/// Reads a request of the first version whose series were all sent before, or are as they should
+/// be: a series is looked up by the bytes of its labels. `None` for every other body.
+fn skim(body: &[u8], spellings: &Spellings) -> Option<Written> {
+    let mut written = Written::default();
+    let (look, mut fresh, mut spelling) = (spellings.look(), Vec::new(), Vec::new());
+    let mut samples: Vec<Sample> = Vec::new();
+    let mut request = Fields(body);
+    while let Some((tag, series)) = request.next()? {
+        if tag != SERIES {
+            continue;
+        }
+        spelling.clear();
+        samples.clear();
+        let mut fields = Fields(series);
+        while let Some((tag, field)) = fields.next()? {
+            match tag {
+                LABELS => {
+                    spelling.extend_from_slice(&u32::try_from(field.len()).ok()?.to_le_bytes());
+                    spelling.extend_from_slice(field);
+                }
+                SAMPLES => samples.push(Sample::decode(field).ok()?),
+                HISTOGRAMS => return None,
+                _ => {}
+            }
+        }
+        if let Some(metric) = look.find(&spelling) {
+            written.samples(&metric.metric_name, &metric.dimensions, &samples);
+            continue;
+        }
+        let series = TimeSeries::decode(series).ok()?;
+        let labels = series.labels.iter().map(|l| (l.name.as_str(), l.value.as_str()));
+        let (metric_name, dimensions) = metric(labels).ok()?;
+        written.samples(&metric_name, &dimensions, &samples);
+        let (unit, storage_resolution) = (StandardUnit::None, StorageResolution::Standard);
+        let metric = SpelledMetric { metric_name, dimensions, unit, storage_resolution };
+        fresh.push((spelling.clone(), metric));
+    }
+    drop(look);
+    spellings.keep(fresh);
+    Some(written)
+}
+
+/// Keys of fields that hold messages: number and wire type.
+const SERIES: u64 = 1 << 3 | 2;
+const LABELS: u64 = 1 << 3 | 2;
+const SAMPLES: u64 = 2 << 3 | 2;
+const HISTOGRAMS: u64 = 4 << 3 | 2;
+
+/// The fields of a message that all hold messages, texts or bytes.
+struct Fields<'b>(&'b [u8]);
+
+impl<'b> Fields<'b> {
+    /// The next field; the outer `None` for a body that the whole reader must look at.
+    #[expect(clippy::option_option, reason = "the end is not a fault")]
+    fn next(&mut self) -> Option<Option<(u64, &'b [u8])>> {
+        if self.0.is_empty() {
+            return Some(None);
+        }
+        let key = self.varint()?;
+        if key & 7 != 2 || key >> 3 == 0 {
+            return None;
+        }
+        let length = usize::try_from(self.varint()?).ok()?;
+        let (field, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(Some((key, field)))
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        // Four bytes hold every key and length that a body can have.
+        let mut value = 0;
+        for shift in [0, 7, 14, 21] {
+            let (byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            value |= u64::from(byte & 0x7f) << shift;
+            if *byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    }
+}
+
 /// Reads a request. Samples keep their label set as dimensions; the end of a series has no value.
-pub(super) fn read(body: &[u8], version: Version) -> Result<Written, &'static str> {
+pub(super) fn read(
+    body: &[u8],
+    version: Version,
+    spellings: &Spellings,
+) -> Result<Written, &'static str> {
     const NOT: &str = "the body is not a remote write request";
+    if version == Version::V1
+        && let Some(written) = skim(body, spellings)
+    {
+        return Ok(written);
+    }
     let mut written = Written::default();
     match version {
         Version::V1 => {
@@ -147,36 +240,21 @@ impl Written {
         samples: &[Sample],
         histograms: &[NativeHistogram],
     ) {
-        let mut name: Option<Arc<str>> = None;
-        let mut dimensions = Vec::new();
-        for (label, value) in labels {
-            match label {
-                "__name__" => name = Some(value.into()),
-                // A label without a value is the same as no label.
-                _ if value.is_empty() => {}
-                _ if value.len() > VALUE_BYTES_MAX => {
-                    self.fault.get_or_insert("a label's value is longer than 1024 bytes");
-                    return;
+        match metric(labels) {
+            Ok((metric_name, dimensions)) => {
+                self.samples(&metric_name, &dimensions, samples);
+                if !histograms.is_empty() {
+                    let histograms = histograms.to_vec();
+                    self.histograms.push(NativeSeries { metric_name, dimensions, histograms });
                 }
-                _ => dimensions.push(Dimension { name: label.into(), value: value.into() }),
+            }
+            Err(fault) => {
+                self.fault.get_or_insert(fault);
             }
         }
-        let Some(metric_name) = name.filter(|name| !name.is_empty() && name.len() <= 255) else {
-            self.fault.get_or_insert("a series has no name, or one longer than 255 bytes");
-            return;
-        };
-        if dimensions.len() > DIMENSIONS_MAX {
-            self.fault.get_or_insert("a series has more than 30 labels");
-            return;
-        }
-        let dimensions = Dimensions::from(dimensions);
-        if !histograms.is_empty() {
-            self.histograms.push(NativeSeries {
-                metric_name: Arc::clone(&metric_name),
-                dimensions: dimensions.clone(),
-                histograms: histograms.to_vec(),
-            });
-        }
+    }
+
+    fn samples(&mut self, metric_name: &Arc<str>, dimensions: &Dimensions, samples: &[Sample]) {
         for sample in samples {
             if !sample.value.is_finite() {
                 let is_end = sample.value.to_bits() == STALE;
@@ -187,7 +265,7 @@ impl Written {
             }
             self.samples += 1;
             self.data.push(MetricDatum {
-                metric_name: Arc::clone(&metric_name),
+                metric_name: Arc::clone(metric_name),
                 dimensions: dimensions.clone(),
                 timestamp: Timestamp::from_millis(sample.timestamp),
                 value: MetricValue::Value(sample.value),
@@ -196,6 +274,32 @@ impl Written {
             });
         }
     }
+}
+
+/// The metric that labels name.
+fn metric<'l>(
+    labels: impl Iterator<Item = (&'l str, &'l str)>,
+) -> Result<(Arc<str>, Dimensions), &'static str> {
+    let mut name: Option<Arc<str>> = None;
+    let mut dimensions = Vec::new();
+    for (label, value) in labels {
+        match label {
+            "__name__" => name = Some(value.into()),
+            // A label without a value is the same as no label.
+            _ if value.is_empty() => {}
+            _ if value.len() > VALUE_BYTES_MAX => {
+                return Err("a label's value is longer than 1024 bytes");
+            }
+            _ => dimensions.push(Dimension { name: label.into(), value: value.into() }),
+        }
+    }
+    let metric_name = name
+        .filter(|name| !name.is_empty() && name.len() <= 255)
+        .ok_or("a series has no name, or one longer than 255 bytes")?;
+    if dimensions.len() > DIMENSIONS_MAX {
+        return Err("a series has more than 30 labels");
+    }
+    Ok((metric_name, dimensions.into()))
 }
 
 #[cfg(test)]
@@ -213,7 +317,7 @@ mod tests {
         let samples = vec![sample(1.0, 1000), sample(f64::from_bits(STALE), 2000)];
         let request =
             WriteRequest { timeseries: vec![TimeSeries { labels, samples, histograms: vec![] }] };
-        let written = read(&request.encode_to_vec(), Version::V1).unwrap();
+        let written = read(&request.encode_to_vec(), Version::V1, &Spellings::default()).unwrap();
         assert_eq!((written.samples, written.fault), (1, None));
         let datum = &written.data[0];
         assert_eq!(&*datum.metric_name, "up");
@@ -232,11 +336,57 @@ mod tests {
                 histograms: vec![NativeHistogram::default()],
             }],
         };
-        let written = read(&request(vec![1, 2]).encode_to_vec(), Version::V2).unwrap();
+        let written =
+            read(&request(vec![1, 2]).encode_to_vec(), Version::V2, &Spellings::default()).unwrap();
         assert_eq!(written.samples, 1);
         assert_eq!((written.fault, written.histograms.len()), (None, 1));
         for refs in [vec![1, 7], vec![1]] {
-            assert!(read(&request(refs).encode_to_vec(), Version::V2).is_err());
+            assert!(
+                read(&request(refs).encode_to_vec(), Version::V2, &Spellings::default()).is_err()
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_skimmed_is_what_the_whole_reader_reads() {
+        let series = |value: &str, samples: Vec<Sample>| TimeSeries {
+            labels: [("__name__", "up"), ("job", value)].map(label).to_vec(),
+            samples,
+            histograms: vec![],
+        };
+        let sample = |value, timestamp| Sample { value, timestamp };
+        let long = "x".repeat(1025);
+        let spellings = Spellings::default();
+        for timeseries in [
+            vec![],
+            vec![series("a", vec![sample(1.5, 1000)]), series("b", vec![sample(-2.0, -5)])],
+            // Seen before, with other samples.
+            vec![series("a", vec![sample(3.0, 2000), sample(f64::from_bits(STALE), 3000)])],
+            vec![series("b", vec![sample(f64::INFINITY, 1)]), series("a", vec![])],
+            vec![series(&long, vec![sample(1.0, 1)]), series("a", vec![sample(1.0, 1)])],
+            vec![TimeSeries { labels: vec![], ..series("", vec![sample(1.0, 1)]) }],
+            vec![TimeSeries {
+                histograms: vec![NativeHistogram::default()],
+                ..series("a", vec![])
+            }],
+        ] {
+            let body = WriteRequest { timeseries }.encode_to_vec();
+            let request = WriteRequest::decode(&*body).unwrap();
+            let mut whole = Written::default();
+            for series in &request.timeseries {
+                let labels = series.labels.iter().map(|l| (l.name.as_str(), l.value.as_str()));
+                whole.series(labels, &series.samples, &series.histograms);
+            }
+            let read = read(&body, Version::V1, &spellings).unwrap();
+            assert_eq!(
+                (read.data, read.samples, read.fault),
+                (whole.data, whole.samples, whole.fault)
+            );
+            for cut in 0..body.len() {
+                let cut = &body[..cut];
+                let is_whole = WriteRequest::decode(cut).is_ok();
+                assert!(skim(cut, &spellings).is_none() || is_whole, "cut at {}", cut.len());
+            }
         }
     }
 }

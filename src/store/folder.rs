@@ -7,7 +7,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::error::OpenError;
 
 /// The newest format of a data folder that this build reads and writes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const FORMAT_PREFIX: &str = "coalmine data folder, format ";
 
 /// A data folder's paths.
@@ -37,7 +37,9 @@ impl Folder {
             make(directory)?;
         }
         let lock = lock(directory)?;
-        if format.is_none() {
+        // A folder of an older format is of this one from here on: older builds refuse what is
+        // written to it.
+        if format != Some(FORMAT) {
             write_format(directory).map_err(at(&directory.join("format")))?;
         }
         let folder = Self { directory: directory.into() };
@@ -183,11 +185,11 @@ mod tests {
     #[test]
     fn a_newer_format_is_refused_by_name_and_nothing_changes() {
         let temp = tempfile::tempdir().unwrap();
-        fs::write(temp.path().join("format"), "coalmine data folder, format 2\n").unwrap();
+        fs::write(temp.path().join("format"), "coalmine data folder, format 3\n").unwrap();
         let before = listing(temp.path());
         let error = Folder::open(temp.path()).unwrap_err();
         let text = error.to_string();
-        assert!(text.ends_with("has format 2, this build reads up to 1"), "{text}");
+        assert!(text.ends_with("has format 3, this build reads up to 2"), "{text}");
         assert_eq!(listing(temp.path()), before);
     }
 

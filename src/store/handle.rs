@@ -9,6 +9,7 @@ use super::follow::Following;
 use super::lsn::Lsn;
 use super::read::{Artifacts, Audit, Buckets, Events, Logs, Metrics, Resources, Traces};
 use super::resource::ResourceChanges;
+use super::series::Numbered;
 use super::settings::StoreSettings;
 use super::state::Shared;
 use super::writer::{Answer, Append, Command, only_frees_space};
@@ -81,7 +82,7 @@ impl Store {
         changes: ResourceChanges,
     ) -> Result<Lsn, AppendError> {
         let at = self.shared.clock.now();
-        self.submit(Record { at, batch, resources: changes.0, logs: Vec::new() }).await
+        self.submit(Record { resources: changes.0, ..Record::new(at, batch) }).await
     }
 
     /// Tells of each new batch as it becomes visible.
@@ -179,7 +180,7 @@ impl Store {
     ) -> Result<Lsn, AppendError> {
         let at = self.shared.clock.now();
         let batch = TelemetryBatch::new(scope.clone());
-        self.submit(Record { at, batch, resources: Vec::new(), logs: vec![change] }).await
+        self.submit(Record { logs: vec![change], ..Record::new(at, batch) }).await
     }
 
     async fn submit(&self, record: Record) -> Result<Lsn, AppendError> {
@@ -199,7 +200,7 @@ impl Store {
         let Following { changes, taken } = self.shared.follower.follow(&record.batch, record.at);
         let mut record = record;
         record.resources.extend(changes.0);
-        let (record, encoded) = encode(record).await?;
+        let (record, encoded) = self.encode(record).await?;
         let bytes = encoded.len();
         if bytes > APPEND_BYTES_MAX {
             add(&counting.batches_rejected, 1);
@@ -219,6 +220,20 @@ impl Store {
             Err(mpsc::error::TrySendError::Full(_)) => Err(busy()),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(AppendError::Stopped),
         }
+    }
+
+    /// Numbers a record's metrics and encodes it; a long one where blocking is right.
+    async fn encode(&self, record: Record) -> Result<(Record, Vec<u8>), AppendError> {
+        let batch = &record.batch;
+        let items = batch.metrics.iter().map(|metrics| metrics.data.len()).sum::<usize>()
+            + batch.logs.iter().map(|logs| logs.events.len()).sum::<usize>()
+            + batch.traces.len();
+        if items <= ENCODE_INLINE_MAX {
+            return number_and_encode(&self.shared, record);
+        }
+        let shared = Arc::clone(&self.shared);
+        let encode = move || number_and_encode(&shared, record);
+        tokio::task::spawn_blocking(encode).await.map_err(|_gone| AppendError::Stopped)?
     }
 
     /// Whether recent data grows faster than it is flushed.
@@ -247,19 +262,21 @@ impl Store {
     }
 }
 
-/// Encodes a record; a long one where blocking is right.
-async fn encode(record: Record) -> Result<(Record, Vec<u8>), AppendError> {
-    let batch = &record.batch;
-    let items = batch.metrics.iter().map(|metrics| metrics.data.len()).sum::<usize>()
-        + batch.logs.iter().map(|logs| logs.events.len()).sum::<usize>()
-        + batch.traces.len();
-    if items <= ENCODE_INLINE_MAX {
-        let encoded = record.encode();
-        return Ok((record, encoded));
+fn number_and_encode(
+    shared: &Shared,
+    mut record: Record,
+) -> Result<(Record, Vec<u8>), AppendError> {
+    let metrics = std::mem::take(&mut record.batch.metrics);
+    let numbered = shared.series.number(&record.batch.scope, metrics, shared.settings.series_max);
+    match numbered {
+        Ok(Numbered { samples, fresh }) => {
+            (record.samples, record.fresh) = (samples, fresh);
+            let encoded = record.encode();
+            Ok((record, encoded))
+        }
+        Err(error) => {
+            add(&shared.counting.batches_rejected, 1);
+            Err(error)
+        }
     }
-    let encode = move || {
-        let encoded = record.encode();
-        (record, encoded)
-    };
-    tokio::task::spawn_blocking(encode).await.map_err(|_gone| AppendError::Stopped)
 }

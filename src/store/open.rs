@@ -11,11 +11,12 @@ use super::ingest::{IngestLog, Replay};
 use super::lsn::Lsn;
 use super::recent::Generation;
 use super::segment::{Objects, Segment};
-use super::series::SeriesIndex;
+use super::series::{Numbered, SeriesIndex};
 use super::settings::StoreSettings;
 use super::state::{LiveSegment, Parts, Shared, View};
 use super::writer::{KnownBatches, Writer, apply_to_memory, forget_deleted};
-use crate::time::Clock;
+use crate::telemetry::{MetricBatch, Scope};
+use crate::time::{Clock, Timestamp};
 
 /// Opens a data folder and replays what no segment holds. Blocking.
 pub(super) fn open(
@@ -59,6 +60,8 @@ pub(super) fn open(
     let shared = Arc::new(Shared::new(settings, clock, parts));
     shared.look_at_disk();
     let behind = replay_blocks(&shared, &replay, progress, &mut loaded.known);
+    let unnumbered = loaded.catalog.unnumbered_series();
+    shared.series.load(unnumbered.map_err(database(&folder.catalog()))?);
     if let Some(change) = behind {
         loaded.catalog.apply(&change).map_err(database(&folder.catalog()))?;
     }
@@ -143,11 +146,16 @@ fn replay_blocks(
     }
     add(&shared.counting.blocks_damaged, replay.damages.len() as u64);
     let mut behind = CatalogChange::default();
+    let mut of_format_1 = Vec::new();
     for block in &replay.blocks {
         for (n, bytes) in (0u64..).zip(&block.records) {
             let lsn = block.first_lsn.plus(n);
             match Record::decode(bytes) {
-                Ok(record) => {
+                Ok(mut record) => {
+                    if !record.batch.metrics.is_empty() {
+                        let metrics = std::mem::take(&mut record.batch.metrics);
+                        of_format_1.push((record.at, record.batch.scope.clone(), metrics));
+                    }
                     if let Some(id) = record.batch.id {
                         known.note(&record.batch.scope, id, lsn);
                     }
@@ -159,7 +167,23 @@ fn replay_blocks(
             }
         }
     }
+    for (at, scope, metrics) in of_format_1 {
+        take_unnumbered(shared, at, &scope, metrics);
+    }
     (!behind.is_empty()).then_some(behind)
+}
+
+/// Takes data of a record of format 1, whose metrics have no numbers.
+///
+/// ORDER: after all records with numbers, so that none of theirs is given to another metric.
+fn take_unnumbered(shared: &Shared, at: Timestamp, scope: &Scope, metrics: Vec<MetricBatch>) {
+    // What was acknowledged is taken whatever the limit is today.
+    match shared.series.number(scope, metrics, usize::MAX) {
+        Ok(Numbered { samples, .. }) => {
+            shared.view().active.add_samples(&samples, at, &shared.series);
+        }
+        Err(error) => tracing::error!(%error, "metrics of an older log cannot be read"),
+    }
 }
 
 fn replay_record(
@@ -176,6 +200,12 @@ fn replay_record(
         let scope = &record.batch.scope;
         let resources = record.resources.iter().cloned();
         behind.resources.extend(resources.map(|change| (lsn, scope.clone(), change)));
+    }
+    // Also of records that the catalog has applied: their names may have been lost with it.
+    if !record.fresh.is_empty() {
+        behind.applied = behind.applied.max(lsn);
+        behind.name_series(&record.batch.scope, &record.fresh);
+        shared.series.define(&record.batch.scope, &record.fresh);
     }
     apply_to_memory(shared, lsn, record, size);
 }

@@ -195,12 +195,6 @@ impl Writer {
                 return Ok(());
             }
         }
-        let series_max = self.shared.settings.series_max;
-        if !self.shared.series.has_room_for(&record.batch, series_max) {
-            add(&self.shared.counting.batches_rejected, 1);
-            drop(answer.send(Err(AppendError::TooManySeries { series_max })));
-            return Ok(());
-        }
         if !record.logs.is_empty() || record.resources.iter().any(|c| c.condition().is_some()) {
             // Conditions are judged against what every earlier append left.
             self.commit(group)?;
@@ -327,6 +321,8 @@ impl Writer {
             let scope = &record.batch.scope;
             let resources = record.resources.iter().cloned();
             change.resources.extend(resources.map(|change| (lsn, scope.clone(), change)));
+            change.name_series(scope, &record.fresh);
+            self.shared.series.define(scope, &record.fresh);
         }
         drop(directory);
         forget_deleted(&self.shared.view(), &change.directory);
@@ -395,10 +391,9 @@ impl Writer {
 /// Makes one durable record visible; also used by replay.
 pub(super) fn apply_to_memory(shared: &Shared, lsn: Lsn, record: &Record, size: usize) {
     let view = shared.view();
-    if !record.batch.is_empty() || record.batch.id.is_some() {
+    if !record.has_no_telemetry() || record.batch.id.is_some() {
         let mut directory = shared.directory_mut();
-        let place = (lsn, record.at, size);
-        view.active.apply(place, &record.batch, &mut directory, &shared.series);
+        view.active.apply((lsn, size), record, &mut directory, &shared.series);
     }
     view.active.pass(lsn);
 }
@@ -448,7 +443,7 @@ pub(super) fn only_frees_space(record: &Record) -> bool {
                 | LogChange::SetRetention { .. }
         )
     };
-    record.batch.is_empty()
+    record.has_no_telemetry()
         && record.resources.iter().all(ResourceChange::only_frees_space)
         && record.logs.iter().all(frees)
 }

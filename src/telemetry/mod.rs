@@ -10,6 +10,7 @@ mod event;
 mod log;
 mod metric;
 mod names;
+mod spelling;
 mod trace;
 
 pub use audit::{AuditKind, AuditRecord};
@@ -21,4 +22,5 @@ pub use metric::{
     StorageResolution, UnknownUnit,
 };
 pub use names::{AccountId, AccountIdError, Region, Scope};
+pub use spelling::{Look, SpelledMetric, Spellings};
 pub use trace::{TraceId, TraceIdError, TraceSegment};

@@ -17,6 +17,7 @@ mod insight_rule;
 mod labels;
 mod list_metrics;
 mod math;
+mod metric_skim;
 mod metric_stream;
 mod mute_rules;
 mod put_composite_alarm;
@@ -33,7 +34,8 @@ use super::fault::VALIDATION;
 use super::service::{
     Dialects, Effect, Operation, Service, operation, raw_operation, refuse_as_validator,
 };
-use super::wire::{DecodeError, DecodeFault, JsonVersion};
+use super::wire::{DecodeError, DecodeFault, JsonVersion, Protocol};
+use crate::telemetry::Spellings;
 
 /// The service's table.
 pub(super) fn service() -> Service {
@@ -50,6 +52,12 @@ pub(super) fn service() -> Service {
         refuse,
         operations: metrics_and_alarms().chain(documents()).collect(),
     }
+}
+
+/// Reads data of metrics as they were spelled before.
+fn skim_metrics() -> impl Fn(Protocol, &[u8]) -> Option<metric_skim::Skimmed> {
+    let spellings = Spellings::default();
+    move |protocol, body| metric_skim::read(protocol, body, &spellings)
 }
 
 /// Metrics and alarms.
@@ -71,7 +79,8 @@ fn metrics_and_alarms() -> impl Iterator<Item = Operation> {
         operation("PutCompositeAlarm", Effect::Writes, put_composite_alarm::run),
         operation("PutMetricAlarm", Effect::Writes, put_metric_alarm::run),
         operation("PutMetricData", Effect::WritesData, put_metric_data::run)
-            .sent_bytes_max(put_metric_data::BODY_BYTES_MAX),
+            .sent_bytes_max(put_metric_data::BODY_BYTES_MAX)
+            .directly(skim_metrics(), put_metric_data::run_skimmed),
         operation("SetAlarmState", Effect::Writes, set_alarm_state::run),
     ]
     .into_iter()

@@ -4,18 +4,21 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::fault::{INVALID_PARAMETER_COMBINATION, INVALID_PARAMETER_VALUE, MISSING_PARAMETER};
+use super::metric_skim::Skimmed;
 use crate::api::call::{Answer, Call};
 use crate::api::error::ApiError;
-use crate::api::wire::Instant;
+use crate::api::wire::{Instant, Protocol};
 use crate::telemetry::{
-    Dimension, Dimensions, MetricBatch, MetricDatum, MetricValue, StandardUnit, StatisticSet,
-    StorageResolution, TelemetryBatch,
+    Dimension, Dimensions, MetricBatch, MetricDatum, MetricValue, SpelledMetric, StandardUnit,
+    StatisticSet, StorageResolution, TelemetryBatch,
 };
 use crate::time::Timestamp;
 
 /// The largest body as sent.
 pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
-const DATA_MAX: usize = 1000;
+pub(super) const DATA_MAX: usize = 1000;
+/// Source: MetricDatum: values from -2^360 to 2^360.
+pub(super) const NUMBER_MAX: f64 = f64::from_bits((1023 + 360) << 52);
 const VALUES_MAX: usize = 150;
 const DIMENSIONS_MAX: usize = 30;
 const NAME_CHARACTERS_MAX: usize = 255;
@@ -75,6 +78,21 @@ struct StatisticValues {
 /// accepted and not kept.
 pub(super) async fn run(call: Call, input: Input) -> Answer<()> {
     let batch = read(input, call.now())?;
+    take(call, batch).await
+}
+
+/// Takes metric data that were read without a tree.
+pub(super) async fn run_skimmed(call: Call, skimmed: Skimmed) -> Answer<()> {
+    let Skimmed { mut batch, undated } = skimmed;
+    for index in undated {
+        if let Some(datum) = batch.data.get_mut(index) {
+            datum.timestamp = call.now();
+        }
+    }
+    take(call, batch).await
+}
+
+async fn take(call: Call, batch: MetricBatch) -> Answer<()> {
     if !batch.data.is_empty() {
         let mut telemetry = TelemetryBatch::new(call.scope().clone());
         telemetry.metrics.push(batch);
@@ -83,7 +101,22 @@ pub(super) async fn run(call: Call, input: Input) -> Answer<()> {
     Ok(())
 }
 
-fn read(input: Input, now: Timestamp) -> Answer<MetricBatch> {
+/// The metric of a datum's members in CBOR, without its value and time; `None` when it is refused.
+pub(super) fn read_spelled(members: &[u8]) -> Option<SpelledMetric> {
+    // A structure of as many members as follow; its end tells how many these are.
+    let body = [&[0xbf], members, &[0xff]].concat();
+    let datum: Datum = Protocol::Cbor.read(&body).ok()?.decode().ok()?;
+    let datum = Datum { value: Some(0.0), ..datum };
+    let datum = datum.read(&Path::of("MetricData", 0), Timestamp::EPOCH).ok()?;
+    Some(SpelledMetric {
+        metric_name: datum.metric_name,
+        dimensions: datum.dimensions,
+        unit: datum.unit,
+        storage_resolution: datum.storage_resolution,
+    })
+}
+
+pub(super) fn read(input: Input, now: Timestamp) -> Answer<MetricBatch> {
     check_namespace(&input.namespace)?;
     let entities = input.entity_metric_data;
     let count = input.metric_data.len()
@@ -139,8 +172,7 @@ impl<'a> Path<'a> {
     }
 
     fn number(&self, name: &str, value: f64) -> Answer<f64> {
-        // Source: MetricDatum: values from -2^360 to 2^360.
-        if value.abs() <= 2f64.powi(360) { Ok(value) } else { Err(self.invalid(name, value)) }
+        if value.abs() <= NUMBER_MAX { Ok(value) } else { Err(self.invalid(name, value)) }
     }
 }
 
@@ -235,7 +267,7 @@ impl StatisticValues {
     }
 }
 
-fn check_namespace(namespace: &str) -> Answer<()> {
+pub(super) fn check_namespace(namespace: &str) -> Answer<()> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_/#: ".contains(c);
     let valid = !namespace.trim().is_empty()
         && namespace.chars().count() <= NAME_CHARACTERS_MAX
@@ -298,7 +330,6 @@ fn too_many(collection: &str, most: usize) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::wire::Protocol;
 
     fn refusal(datum: &str) -> (&'static str, String) {
         let body = format!(r#"{{"Namespace": "App", "MetricData": [{datum}]}}"#);

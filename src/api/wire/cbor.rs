@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::caps::{BadBody, Budget};
+use super::caps::{BadBody, Budget, DEPTH_MAX};
 use super::node::Node;
 
 const SYNTAX: BadBody = BadBody::Syntax("CBOR");
@@ -16,6 +16,65 @@ pub(super) fn read(body: &[u8]) -> Result<Node<'_>, BadBody> {
     if reader.rest.is_empty() { Ok(node) } else { Err(SYNTAX) }
 }
 
+/// Walks over CBOR without making anything of it. Stops at whatever is unusual: lengths that are
+/// not told ahead, and what [`read`] would refuse.
+#[derive(Debug)]
+pub(in crate::api) struct Skim<'a>(Reader<'a>);
+
+impl<'a> Skim<'a> {
+    pub(in crate::api) fn new(body: &'a [u8]) -> Self {
+        Self(Reader { rest: body, budget: Budget::default() })
+    }
+
+    /// How many members the structure has that begins here.
+    pub(in crate::api) fn structure(&mut self) -> Option<u64> {
+        self.container(5)
+    }
+
+    /// How many items the list has that begins here.
+    pub(in crate::api) fn list(&mut self) -> Option<u64> {
+        self.container(4)
+    }
+
+    fn container(&mut self, major: u8) -> Option<u64> {
+        let head = self.0.head().ok().filter(|head| head.major == major)?;
+        self.0.length(head).ok()?
+    }
+
+    /// The bytes of the text here.
+    pub(in crate::api) fn text(&mut self) -> Option<&'a [u8]> {
+        let head = self.0.head().ok().filter(|head| head.major == 3)?;
+        let length = self.0.length(head).ok()??;
+        self.0.counted(length).ok()
+    }
+
+    /// The bytes of the value here, whatever it is.
+    pub(in crate::api) fn value(&mut self) -> Option<&'a [u8]> {
+        let all = self.0.rest;
+        self.pass(0)?;
+        all.get(..all.len() - self.0.rest.len())
+    }
+
+    /// What is not walked over yet.
+    pub(in crate::api) const fn rest(&self) -> &'a [u8] {
+        self.0.rest
+    }
+
+    fn pass(&mut self, depth: usize) -> Option<()> {
+        let head = self.0.head().ok().filter(|_| depth < DEPTH_MAX)?;
+        let argument = self.0.argument(head).ok()?;
+        let inner = match head.major {
+            2 | 3 => return self.0.counted(argument).ok().map(drop),
+            4 => argument,
+            5 => argument.checked_mul(2)?,
+            6 => 1,
+            _ => 0,
+        };
+        (0..inner).try_for_each(|_| self.pass(depth + 1))
+    }
+}
+
+#[derive(Debug)]
 struct Reader<'a> {
     rest: &'a [u8],
     budget: Budget,
@@ -278,6 +337,16 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _read = read(&bytes);
+            let _passed = Skim::new(&bytes).value();
+        }
+
+        #[test]
+        fn a_value_is_passed_over_to_its_end(value in crate::api::wire::node::tests::json()) {
+            let mut bytes = Vec::new();
+            ciborium::into_writer(&value, &mut bytes).unwrap();
+            let length = bytes.len();
+            bytes.extend_from_slice(b"more");
+            prop_assert_eq!(Skim::new(&bytes).value(), bytes.get(..length));
         }
     }
 }

@@ -31,6 +31,7 @@ mod reply;
 mod xml;
 
 pub(super) use caps::BadBody;
+pub(super) use cbor::Skim;
 pub(super) use decode::{DecodeError, DecodeFault, lower_first};
 pub(super) use flat::Flat;
 pub(super) use instant::Instant;

@@ -14,11 +14,12 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use super::codec::SeriesNumber;
 use super::directory::{Directory, DirectoryWrite, Stream};
 use super::lsn::Lsn;
 use super::resource::{Condition, ResourceChange, ResourceKey};
-use super::series::SeriesIndex;
-use crate::telemetry::{BatchId, Scope};
+use super::series::{KnownSeries, SeriesIndex};
+use crate::telemetry::{BatchId, MetricId, Scope};
 use crate::time::Timestamp;
 pub(super) use backup::{copy, is_damage, restore};
 pub(super) use reader::{CatalogReader, Document, RowsQuery};
@@ -48,11 +49,18 @@ pub(super) struct CatalogChange {
     pub(super) applied: Lsn,
     pub(super) resources: Vec<(Lsn, Scope, ResourceChange)>,
     pub(super) directory: Vec<DirectoryWrite>,
+    pub(super) series: Vec<(SeriesNumber, Scope, MetricId)>,
 }
 
 impl CatalogChange {
     pub(super) fn is_empty(&self) -> bool {
-        self.resources.is_empty() && self.directory.is_empty()
+        self.resources.is_empty() && self.directory.is_empty() && self.series.is_empty()
+    }
+
+    /// Names metrics that the log names.
+    pub(super) fn name_series(&mut self, scope: &Scope, fresh: &[(SeriesNumber, MetricId)]) {
+        let fresh = fresh.iter().cloned();
+        self.series.extend(fresh.map(|(number, metric)| (number, scope.clone(), metric)));
     }
 }
 
@@ -126,6 +134,7 @@ impl Catalog {
         for write in &change.directory {
             apply_directory(&transaction, write)?;
         }
+        rows::name_series(&transaction, &change.series)?;
         set_progress(&transaction, "applied", change.applied)?;
         transaction.commit()
     }
@@ -139,6 +148,11 @@ impl Catalog {
         rows::load_directory(&self.connection, directory)?;
         series.load(rows::load_series(&self.connection)?);
         rows::load_batches(&self.connection)
+    }
+
+    /// Metrics of format 1, which have no number.
+    pub(super) fn unnumbered_series(&self) -> rusqlite::Result<Vec<KnownSeries>> {
+        rows::load_unnumbered_series(&self.connection)
     }
 
     /// Makes segments live, forgets others, notes what a flush covered and moves the checkpoint,

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::StreamTimes;
+use crate::store::codec::SeriesNumber;
 use crate::store::directory::{Directory, Group, Stream};
 use crate::store::lsn::Lsn;
-use crate::store::series::SeriesEntry;
+use crate::store::series::{KnownSeries, SeriesEntry};
 use crate::telemetry::{AccountId, BatchId, Dimensions, MetricId, Region, Scope};
 use crate::time::Timestamp;
 
@@ -102,42 +103,74 @@ pub(in crate::store) fn dimensions_of(text: &str) -> Option<Dimensions> {
     Some(Dimensions::of(pairs))
 }
 
-type SeriesRow = ((Scope, MetricId), SeriesEntry);
+pub(super) fn load_series(connection: &Connection) -> rusqlite::Result<Vec<KnownSeries>> {
+    let sql = "select account, region, namespace, metric_name, dimensions, last_data,
+               last_received, number from metric";
+    let number = |row: &Row<'_>| row.get(7).map(SeriesNumber).map(Some);
+    load_known(connection, sql, number)
+}
 
-pub(super) fn load_series(connection: &Connection) -> rusqlite::Result<Vec<SeriesRow>> {
-    let sql = "select account, region, namespace, metric_name, dimensions, last_data, last_received
-               from series";
+pub(super) fn load_unnumbered_series(
+    connection: &Connection,
+) -> rusqlite::Result<Vec<KnownSeries>> {
+    let sql = "select account, region, namespace, metric_name, dimensions, last_data,
+               last_received from series";
+    load_known(connection, sql, |_| Ok(None))
+}
+
+fn load_known(
+    connection: &Connection,
+    sql: &str,
+    number: impl Fn(&Row<'_>) -> rusqlite::Result<Option<SeriesNumber>>,
+) -> rusqlite::Result<Vec<KnownSeries>> {
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map([], |row| {
         let dimensions = dimensions_of(row.get_ref(4)?.as_str()?).unwrap_or_default();
         let (namespace, metric_name) = (text(row, 2)?, text(row, 3)?);
-        let metric = MetricId { namespace, metric_name, dimensions };
         let at = |column| row.get(column).map(Timestamp::from_millis);
-        Ok(((scope(row, 0)?, metric), SeriesEntry::new(at(5)?, at(6)?)))
+        Ok(KnownSeries {
+            number: number(row)?,
+            scope: scope(row, 0)?,
+            metric: MetricId { namespace, metric_name, dimensions },
+            last_data: at(5)?,
+            last_received: at(6)?,
+        })
     })?;
     rows.collect()
 }
 
-pub(super) fn save_series(
+/// Keeps the names that numbers stand for, before anything of them was heard.
+pub(super) fn name_series(
     transaction: &Transaction<'_>,
-    series: &[((Scope, MetricId), Timestamp, Timestamp)],
+    series: &[(SeriesNumber, Scope, MetricId)],
 ) -> rusqlite::Result<()> {
-    let sql = "insert into series
-               (account, region, namespace, metric_name, dimensions, last_data, last_received)
-               values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-               on conflict (account, region, namespace, metric_name, dimensions) do update set
-               last_data = excluded.last_data, last_received = excluded.last_received";
+    let sql = "insert or ignore into metric
+               (number, account, region, namespace, metric_name, dimensions, last_data,
+                last_received) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)";
     let mut statement = transaction.prepare_cached(sql)?;
-    for ((scope, metric), last_data, last_received) in series {
+    for (SeriesNumber(number), scope, metric) in series {
         statement.execute(params![
+            number,
             scope.account.as_str(),
             scope.region.as_str(),
             &*metric.namespace,
             &*metric.metric_name,
             dimensions_text(&metric.dimensions),
-            last_data.as_millis(),
-            last_received.as_millis(),
+            Timestamp::MIN.as_millis(),
         ])?;
+    }
+    Ok(())
+}
+
+pub(super) fn save_series(
+    transaction: &Transaction<'_>,
+    series: &[Arc<SeriesEntry>],
+) -> rusqlite::Result<()> {
+    let sql = "update metric set last_data = ?2, last_received = ?3 where number = ?1";
+    let mut statement = transaction.prepare_cached(sql)?;
+    for entry in series {
+        let times = (entry.last_data().as_millis(), entry.last_received().as_millis());
+        statement.execute(params![entry.number.0, times.0, times.1])?;
     }
     Ok(())
 }

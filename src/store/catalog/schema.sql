@@ -16,6 +16,11 @@ create table if not exists log_stream (
   created integer not null, first_event integer, last_event integer, last_ingestion integer);
 create index if not exists log_stream_group on log_stream (log_group);
 
+create table if not exists metric (
+  number integer primary key, account text not null, region text not null,
+  namespace text not null, metric_name text not null, dimensions text not null,
+  last_data integer not null, last_received integer not null);
+-- Of format 1: metrics that have no number yet.
 create table if not exists series (
   account text not null, region text not null, namespace text not null, metric_name text not null,
   dimensions text not null, last_data integer not null, last_received integer not null,

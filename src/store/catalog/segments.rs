@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use rusqlite::{Connection, Transaction, params};
 
 use super::StreamTimes;
 use crate::store::lsn::Lsn;
-use crate::telemetry::{BatchId, MetricId, Scope};
+use crate::store::series::SeriesEntry;
+use crate::telemetry::{BatchId, Scope};
 use crate::time::Timestamp;
 
 /// A live segment as the catalog knows it.
@@ -37,7 +40,7 @@ pub(in crate::store) struct SegmentChange {
     pub(in crate::store) checkpoint: Option<Lsn>,
     pub(in crate::store) batches: Vec<(Scope, BatchId, Lsn, Timestamp)>,
     pub(in crate::store) forget_batches_before: Timestamp,
-    pub(in crate::store) series: Vec<((Scope, MetricId), Timestamp, Timestamp)>,
+    pub(in crate::store) series: Vec<Arc<SeriesEntry>>,
     pub(in crate::store) streams: Vec<StreamTimes>,
 }
 

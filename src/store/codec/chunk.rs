@@ -48,7 +48,6 @@ const FLAGS: u8 = REGULAR | ALL_SAMPLES | SCALED;
 impl Chunk {
     /// Encodes `points`, which rise strictly; `None` when there is none.
     pub(in crate::store) fn encode(points: &[(i64, Point)]) -> Option<Self> {
-        let (first_secs, last_secs) = (points.first()?.0, points.last()?.0);
         let samples: Vec<f64> = points
             .iter()
             .filter_map(|(_, point)| match point {
@@ -56,30 +55,62 @@ impl Chunk {
                 Point::Summary(_) => None,
             })
             .collect();
-        let step = regular_step(points);
-        let exponent = common_exponent(&samples);
-        let flag = |set: bool, flag: u8| if set { flag } else { 0 };
-        let mut writer = Writer::new();
-        writer.byte(
-            flag(step.is_some(), REGULAR)
-                | flag(samples.len() == points.len(), ALL_SAMPLES)
-                | flag(exponent.is_some(), SCALED),
-        );
-        writer.length(points.len());
-        write_starts(&mut writer, points, step);
+        let starts = points.iter().map(|(start, _)| *start);
+        let (mut writer, exponent) = begin(starts.clone(), samples.iter().copied());
         if samples.len() != points.len() {
             points.iter().for_each(|(_, point)| {
                 writer.byte(u8::from(matches!(point, Point::Summary(_))));
             });
         }
-        write_samples(&mut writer, &samples, exponent);
+        write_samples(&mut writer, samples.iter().copied(), exponent);
         for (_, point) in points {
             if let Point::Summary(summary) = point {
                 summary::write(&mut writer, summary);
             }
         }
-        let bytes = writer.into_bytes().into();
-        Some(Self { first_secs, last_secs, points: points.len(), bytes })
+        Self::of_bytes(starts, writer)
+    }
+
+    /// Encodes `samples`, which rise strictly, to the same bytes as `encode`.
+    pub(in crate::store) fn of_samples(samples: &[(i64, f64)]) -> Option<Self> {
+        let starts = samples.iter().map(|(start, _)| *start);
+        let values = samples.iter().map(|(_, value)| *value);
+        let (mut writer, exponent) = begin(starts.clone(), values.clone());
+        write_samples(&mut writer, values, exponent);
+        Self::of_bytes(starts, writer)
+    }
+
+    fn of_bytes(mut starts: impl ExactSizeIterator<Item = i64>, writer: Writer) -> Option<Self> {
+        let points = starts.len();
+        let first_secs = starts.next()?;
+        let last_secs = starts.last().unwrap_or(first_secs);
+        Some(Self { first_secs, last_secs, points, bytes: writer.into_bytes().into() })
+    }
+
+    /// Appends what it holds to `samples`, unless it holds more than plain samples.
+    pub(in crate::store) fn decode_samples(
+        &self,
+        samples: &mut Vec<(i64, f64)>,
+    ) -> Result<bool, Fault> {
+        let (mut reader, flags, count) = Self::head(&self.bytes)?;
+        if flags & ALL_SAMPLES == 0 {
+            return Ok(false);
+        }
+        let starts = read_starts(&mut reader, count, flags & REGULAR != 0)?;
+        let values = read_samples(&mut reader, count, flags & SCALED != 0)?;
+        samples.extend(starts.into_iter().zip(values));
+        Ok(true)
+    }
+
+    fn head(bytes: &[u8]) -> Result<(Reader<'_>, u8, usize), Fault> {
+        let mut reader = Reader::new(bytes);
+        let flags = reader.byte()?;
+        if flags & !FLAGS != 0 {
+            return Err(Fault::Form(flags));
+        }
+        let count = usize::try_from(reader.unsigned()?).map_err(|_huge| Fault::Value)?;
+        // A sample in a regular chunk takes at least a byte.
+        if count > bytes.len() { Err(Fault::Truncated) } else { Ok((reader, flags, count)) }
     }
 
     /// Reads back what `encode` wrote.
@@ -88,16 +119,7 @@ impl Chunk {
     }
 
     pub(in crate::store) fn decode_bytes(bytes: &[u8]) -> Result<Vec<(i64, Point)>, Fault> {
-        let mut reader = Reader::new(bytes);
-        let flags = reader.byte()?;
-        if flags & !FLAGS != 0 {
-            return Err(Fault::Form(flags));
-        }
-        let count = usize::try_from(reader.unsigned()?).map_err(|_huge| Fault::Value)?;
-        // A sample in a regular chunk takes at least a byte.
-        if count > bytes.len() {
-            return Err(Fault::Truncated);
-        }
+        let (mut reader, flags, count) = Self::head(bytes)?;
         let starts = read_starts(&mut reader, count, flags & REGULAR != 0)?;
         let is_summary: Vec<bool> = if flags & ALL_SAMPLES != 0 {
             vec![false; count]
@@ -121,8 +143,26 @@ impl Chunk {
     }
 }
 
-fn regular_step(points: &[(i64, Point)]) -> Option<i64> {
-    let mut starts = points.iter().map(|(start, _)| *start);
+/// Writes flags, count and starts; answers by which power of ten the samples are integers.
+fn begin(
+    starts: impl ExactSizeIterator<Item = i64> + Clone,
+    samples: impl ExactSizeIterator<Item = f64> + Clone,
+) -> (Writer, Option<u8>) {
+    let step = regular_step(starts.clone());
+    let exponent = common_exponent(samples.clone());
+    let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+    let mut writer = Writer::with_capacity(16 + 2 * starts.len());
+    writer.byte(
+        flag(step.is_some(), REGULAR)
+            | flag(samples.len() == starts.len(), ALL_SAMPLES)
+            | flag(exponent.is_some(), SCALED),
+    );
+    writer.length(starts.len());
+    write_starts(&mut writer, starts, step);
+    (writer, exponent)
+}
+
+fn regular_step(mut starts: impl Iterator<Item = i64>) -> Option<i64> {
     let first = starts.next()?;
     let Some(second) = starts.next() else { return Some(0) };
     let step = second.checked_sub(first)?;
@@ -136,8 +176,7 @@ fn regular_step(points: &[(i64, Point)]) -> Option<i64> {
     Some(step)
 }
 
-fn write_starts(writer: &mut Writer, points: &[(i64, Point)], step: Option<i64>) {
-    let mut starts = points.iter().map(|(start, _)| *start);
+fn write_starts(writer: &mut Writer, mut starts: impl Iterator<Item = i64>, step: Option<i64>) {
     let Some(first) = starts.next() else { return };
     writer.signed(first);
     if let Some(step) = step {
@@ -170,24 +209,31 @@ fn read_starts(reader: &mut Reader<'_>, count: usize, regular: bool) -> Result<V
     Ok(starts)
 }
 
-/// The smallest power of ten that makes integers of all samples.
-fn common_exponent(samples: &[f64]) -> Option<u8> {
+/// A power of ten that makes integers of all samples.
+fn common_exponent(samples: impl Iterator<Item = f64> + Clone) -> Option<u8> {
     let mut exponent = 0;
-    for value in samples {
-        exponent = exponent.max(scaled(*value)?.1);
+    for value in samples.clone() {
+        if scaled_at(value, exponent).is_none() {
+            exponent = exponent.max(scaled(value)?.1);
+        }
     }
     // A value that fits at its own exponent can be too large at the common one.
-    samples.iter().all(|value| scaled_at(*value, exponent).is_some()).then_some(exponent)
+    let fits = |value| scaled_at(value, exponent).is_some();
+    (exponent == 0 || samples.into_iter().all(fits)).then_some(exponent)
 }
 
-fn write_samples(writer: &mut Writer, samples: &[f64], exponent: Option<u8>) {
-    if samples.is_empty() {
+fn write_samples(
+    writer: &mut Writer,
+    samples: impl ExactSizeIterator<Item = f64>,
+    exponent: Option<u8>,
+) {
+    if samples.len() == 0 {
         return;
     }
     if let Some(exponent) = exponent {
         writer.byte(exponent);
         let mut last = 0i64;
-        for mantissa in samples.iter().filter_map(|value| scaled_at(*value, exponent)) {
+        for mantissa in samples.filter_map(|value| scaled_at(value, exponent)) {
             writer.signed(mantissa.wrapping_sub(last));
             last = mantissa;
         }
@@ -251,6 +297,26 @@ mod tests {
             points.dedup_by_key(|(start, _)| *start);
             let chunk = Chunk::encode(&points).unwrap();
             prop_assert_eq!(chunk.decode(), Ok(points));
+        }
+
+        #[test]
+        fn plain_samples_take_the_same_bytes_either_way(
+            mut samples in proptest::collection::vec((any::<i64>(), -999i32..999), 1..60),
+            digits in 0i32..5,
+        ) {
+            samples.sort_by_key(|(start, _)| *start);
+            samples.dedup_by_key(|(start, _)| *start);
+            let samples: Vec<(i64, f64)> = samples
+                .into_iter()
+                .map(|(start, value)| (start, f64::from(value) / 10f64.powi(digits)))
+                .collect();
+            let points: Vec<_> =
+                samples.iter().map(|(start, value)| (*start, Point::Sample(*value))).collect();
+            let chunk = Chunk::of_samples(&samples);
+            prop_assert_eq!(&chunk, &Chunk::encode(&points));
+            let mut back = Vec::new();
+            prop_assert_eq!(chunk.unwrap().decode_samples(&mut back), Ok(true));
+            prop_assert_eq!(back, samples);
         }
 
         #[test]

@@ -4,10 +4,12 @@
 
 mod chunk;
 mod record;
+mod samples;
 mod summary;
 mod wire;
 
 pub(super) use chunk::{Chunk, Point};
 pub(super) use record::{LogChange, Record};
+pub(super) use samples::{Sample, SeriesNumber};
 pub use wire::Fault;
 pub(super) use wire::{Reader, Writer};

@@ -1,14 +1,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+use foldhash::fast::RandomState;
 
+use super::samples::{self, Sample, SeriesNumber};
 use super::wire::{Fault, Reader, Writer};
 use crate::store::resource::{Condition, ResourceChange, ResourceKey, SortKey};
 use crate::telemetry::{
     AccountId, AuditKind, AuditRecord, BatchId, Dimensions, Event, LogBatch, LogEvent, MetricBatch,
-    MetricDatum, MetricValue, Region, Scope, StandardUnit, StatisticSet, StorageResolution,
-    TelemetryBatch, TraceId, TraceSegment,
+    MetricDatum, MetricId, MetricValue, Region, Scope, StandardUnit, StatisticSet,
+    StorageResolution, TelemetryBatch, TraceId, TraceSegment,
 };
 use crate::time::Timestamp;
 
@@ -27,12 +28,27 @@ pub(in crate::store) enum LogChange {
 pub(in crate::store) struct Record {
     /// When it was received: the ingestion time of its log events.
     pub(in crate::store) at: Timestamp,
+    /// Its metrics are in `samples`; only records of format 1 have them here.
     pub(in crate::store) batch: TelemetryBatch,
     pub(in crate::store) resources: Vec<ResourceChange>,
     pub(in crate::store) logs: Vec<LogChange>,
+    /// Metrics of the batch's scope that the log names here for the first time.
+    pub(in crate::store) fresh: Vec<(SeriesNumber, MetricId)>,
+    pub(in crate::store) samples: Vec<Sample>,
 }
 
 impl Record {
+    /// A record of a batch and nothing else; its metrics are still to be numbered.
+    pub(in crate::store) fn new(at: Timestamp, batch: TelemetryBatch) -> Self {
+        let (resources, logs) = (Vec::new(), Vec::new());
+        Self { at, batch, resources, logs, fresh: Vec::new(), samples: Vec::new() }
+    }
+
+    /// Whether it carries nothing that readers of telemetry see.
+    pub(in crate::store) fn has_no_telemetry(&self) -> bool {
+        self.samples.is_empty() && self.batch.is_empty()
+    }
+
     pub(in crate::store) fn encode(&self) -> Vec<u8> {
         let mut out = Out::default();
         out.writer.signed(self.at.as_millis());
@@ -41,27 +57,34 @@ impl Record {
         self.resources.iter().for_each(|change| out.resource_change(change));
         out.writer.length(self.logs.len());
         self.logs.iter().for_each(|change| out.log_change(change));
+        if !self.samples.is_empty() {
+            out.writer.length(self.fresh.len());
+            self.fresh.iter().for_each(|(number, metric)| out.series(*number, metric));
+            samples::write(&mut out.writer, &self.samples);
+        }
         out.writer.into_bytes()
     }
 
     pub(in crate::store) fn decode(bytes: &[u8]) -> Result<Self, Fault> {
         let mut input = In::new(bytes);
-        let record = Self {
-            at: input.timestamp()?,
-            batch: input.batch()?,
-            resources: input.list(In::resource_change)?,
-            logs: input.list(In::log_change)?,
-        };
+        let (at, batch) = (input.timestamp()?, input.batch()?);
+        let mut record = Self::new(at, batch);
+        record.resources = input.list(In::resource_change)?;
+        record.logs = input.list(In::log_change)?;
+        // COMPAT: a record of format 1 ends here.
+        if !input.reader.is_at_end() {
+            record.fresh = input.list(In::series)?;
+            record.samples = samples::read(&mut input.reader)?;
+        }
         if input.reader.is_at_end() { Ok(record) } else { Err(Fault::Value) }
     }
 }
 
-/// Writes a record; a text or a set of dimensions that comes again is written as its number.
+/// Writes a record; a text that comes again is written as its number.
 #[derive(Default)]
 struct Out<'a> {
     writer: Writer,
-    texts: HashMap<&'a str, u64, Xxh3DefaultBuilder>,
-    dimensions: HashMap<&'a Dimensions, u64, Xxh3DefaultBuilder>,
+    texts: HashMap<&'a str, u64, RandomState>,
 }
 
 impl<'a> Out<'a> {
@@ -84,20 +107,6 @@ impl<'a> Out<'a> {
         }
     }
 
-    fn dimensions(&mut self, dimensions: &'a Dimensions) {
-        let next = self.dimensions.len() as u64 + 1;
-        if let Some(number) = self.dimensions.get(dimensions) {
-            return self.writer.unsigned(*number);
-        }
-        self.dimensions.insert(dimensions, next);
-        self.writer.unsigned(0);
-        self.writer.length(dimensions.len());
-        for dimension in dimensions {
-            self.text(&dimension.name);
-            self.text(&dimension.value);
-        }
-    }
-
     fn batch(&mut self, batch: &'a TelemetryBatch) {
         self.text(batch.scope.account.as_str());
         self.text(batch.scope.region.as_str());
@@ -105,8 +114,9 @@ impl<'a> Out<'a> {
         if let Some(BatchId(id)) = &batch.id {
             self.writer.fixed(id);
         }
-        self.writer.length(batch.metrics.len());
-        batch.metrics.iter().for_each(|metrics| self.metrics(metrics));
+        // COMPAT: the metrics of format 1 stood here.
+        debug_assert!(batch.metrics.is_empty(), "metrics are numbered before they are written");
+        self.writer.length(0);
         self.writer.length(batch.logs.len());
         batch.logs.iter().for_each(|logs| self.logs(logs));
         self.writer.length(batch.traces.len());
@@ -117,38 +127,14 @@ impl<'a> Out<'a> {
         batch.audit.iter().for_each(|record| self.audit(record));
     }
 
-    fn metrics(&mut self, metrics: &'a MetricBatch) {
-        self.text(&metrics.namespace);
-        self.writer.length(metrics.data.len());
-        let mut last = 0i64;
-        for datum in &metrics.data {
-            self.text(&datum.metric_name);
-            self.dimensions(&datum.dimensions);
-            let at = datum.timestamp.as_millis();
-            self.writer.signed(at.wrapping_sub(last));
-            last = at;
-            self.writer.byte(unit_number(datum.unit));
-            let high = u8::from(datum.storage_resolution == StorageResolution::High);
-            match &datum.value {
-                MetricValue::Value(value) => {
-                    self.writer.byte(high);
-                    self.writer.float(*value);
-                }
-                MetricValue::StatisticSet(set) => {
-                    self.writer.byte(high | 2);
-                    for part in [set.sample_count, set.sum, set.minimum, set.maximum] {
-                        self.writer.float(part);
-                    }
-                }
-                MetricValue::Distribution(pairs) => {
-                    self.writer.byte(high | 4);
-                    self.writer.length(pairs.len());
-                    for (value, count) in pairs {
-                        self.writer.float(*value);
-                        self.writer.float(*count);
-                    }
-                }
-            }
+    fn series(&mut self, number: SeriesNumber, metric: &'a MetricId) {
+        self.writer.unsigned(number.0.into());
+        self.text(&metric.namespace);
+        self.text(&metric.metric_name);
+        self.writer.length(metric.dimensions.len());
+        for dimension in &metric.dimensions {
+            self.text(&dimension.name);
+            self.text(&dimension.value);
         }
     }
 
@@ -333,6 +319,14 @@ impl<'a> In<'a> {
         Ok(dimensions)
     }
 
+    fn series(&mut self) -> Result<(SeriesNumber, MetricId), Fault> {
+        let number = u32::try_from(self.reader.unsigned()?).map_err(|_wide| Fault::Value)?;
+        let (namespace, metric_name) = (self.text()?, self.text()?);
+        let pairs = self.list(|input| Ok((input.text()?, input.text()?)))?;
+        let dimensions = Dimensions::of(pairs);
+        Ok((SeriesNumber(number), MetricId { namespace, metric_name, dimensions }))
+    }
+
     fn batch(&mut self) -> Result<TelemetryBatch, Fault> {
         let account = AccountId::new(&self.text()?).map_err(|_not_one| Fault::Value)?;
         let region = Region::new(&self.text()?);
@@ -505,19 +499,23 @@ mod tests {
 
     fn full_record() -> Record {
         let dimensions = Dimensions::of([("CanaryName", "shop"), ("StepName", "log in")]);
-        let datum = |value| MetricDatum {
+        let metric = MetricId {
+            namespace: "CloudWatchSynthetics".into(),
             metric_name: "Duration".into(),
-            dimensions: dimensions.clone(),
-            timestamp: Timestamp::from_millis(1_767_323_045_678),
-            value,
+            dimensions,
+        };
+        let sample = |value| Sample {
+            series: SeriesNumber(3),
+            at: Timestamp::from_millis(1_767_323_045_678),
             unit: StandardUnit::Milliseconds,
-            storage_resolution: StorageResolution::High,
+            resolution: StorageResolution::High,
+            value,
         };
         let set = StatisticSet { sample_count: 2.0, sum: 9.0, minimum: 4.0, maximum: 5.0 };
-        let data = vec![
-            datum(MetricValue::Value(0.1)),
-            datum(MetricValue::StatisticSet(set)),
-            datum(MetricValue::Distribution(vec![(1.0, 2.0), (3.5, 0.25)])),
+        let samples = vec![
+            sample(MetricValue::Value(0.1)),
+            sample(MetricValue::StatisticSet(set)),
+            sample(MetricValue::Distribution(vec![(1.0, 2.0), (3.5, 0.25)])),
         ];
         let line = |message: &str| LogEvent {
             timestamp: Timestamp::from_millis(-5),
@@ -528,7 +526,7 @@ mod tests {
             batch: TelemetryBatch {
                 scope: Scope::default(),
                 id: Some(BatchId([3; 16])),
-                metrics: vec![MetricBatch { namespace: "CloudWatchSynthetics".into(), data }],
+                metrics: Vec::new(),
                 logs: vec![LogBatch {
                     group: "/g".into(),
                     stream: "s".into(),
@@ -566,6 +564,8 @@ mod tests {
             },
             resources: resource_changes(),
             logs: log_changes(),
+            fresh: vec![(SeriesNumber(3), metric)],
+            samples,
         }
     }
 
@@ -605,10 +605,34 @@ mod tests {
         assert_eq!(Record::decode(&record.encode()), Ok(record));
     }
 
+    /// Bytes that the last build of format 1 wrote: one datum of each form.
+    const OF_FORMAT_1: &str = "\
+        9a01000c313233343536373839303132000975732d656173742d3100010014436c6f7564576174636853\
+        796e746865746963730300084475726174696f6e0002000a43616e6172794e616d65000473686f700008\
+        537465704e616d6500066c6f6720696edcbccccaef660301110401000303209001405004010003050210\
+        20b1049203000000000000";
+
+    #[test]
+    fn a_record_of_format_1_is_read() {
+        let bytes = hex::decode(OF_FORMAT_1).unwrap();
+        let record = Record::decode(&bytes).unwrap();
+        let metrics = &record.batch.metrics[0];
+        assert_eq!(&*metrics.namespace, "CloudWatchSynthetics");
+        assert_eq!(metrics.data.len(), 3);
+        let datum = &metrics.data[2];
+        assert_eq!(&*datum.metric_name, "Duration");
+        assert_eq!(datum.dimensions.get("StepName"), Some("log in"));
+        assert_eq!(datum.timestamp, Timestamp::from_millis(1_767_323_045_678));
+        assert_eq!(datum.value, MetricValue::Distribution(vec![(1.0, 2.0), (3.5, 0.25)]));
+    }
+
     #[test]
     fn a_record_cut_anywhere_is_a_fault() {
         let bytes = full_record().encode();
-        for length in 0..bytes.len() {
+        // Cut right before its samples it is a whole record of format 1; blocks have checksums.
+        let record = Record { fresh: vec![], samples: vec![], ..full_record() };
+        let whole = record.encode().len();
+        for length in (0..bytes.len()).filter(|length| *length != whole) {
             assert!(Record::decode(&bytes[..length]).is_err(), "cut at {length}");
         }
     }

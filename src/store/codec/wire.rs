@@ -37,6 +37,11 @@ pub(super) fn scaled(value: f64) -> Option<(i64, u8)> {
         .find_map(|(exponent, power)| scaled_by(value, power).map(|mantissa| (mantissa, exponent)))
 }
 
+/// As `scaled`, trying `first` before every other exponent; the exponent need not be the smallest.
+pub(super) fn scaled_from(value: f64, first: u8) -> Option<(i64, u8)> {
+    scaled_at(value, first).map(|mantissa| (mantissa, first)).or_else(|| scaled(value))
+}
+
 /// `value * 10^exponent` as an integer, when dividing again gives back the very same bits.
 pub(super) fn scaled_at(value: f64, exponent: u8) -> Option<i64> {
     scaled_by(value, *POWERS.get(usize::from(exponent))?)
@@ -45,11 +50,13 @@ pub(super) fn scaled_at(value: f64, exponent: u8) -> Option<i64> {
 #[expect(clippy::cast_possible_truncation, reason = "below 2^53 and rounded")]
 #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
 fn scaled_by(value: f64, power: f64) -> Option<i64> {
-    let rounded = (value * power).round();
-    if rounded.is_nan() || rounded.abs() >= EXACT_MAX {
+    let shifted = value * power;
+    if shifted.is_nan() || shifted.abs() >= EXACT_MAX {
         return None;
     }
-    let mantissa = rounded as i64;
+    // Half away from zero, without the call that `round` is on a plain x86-64; that it was right
+    // is seen below.
+    let mantissa = (shifted + 0.5f64.copysign(shifted)) as i64;
     (((mantissa as f64) / power).to_bits() == value.to_bits()).then_some(mantissa)
 }
 
@@ -75,6 +82,10 @@ pub(in crate::store) struct Writer {
 impl Writer {
     pub(in crate::store) fn new() -> Self {
         Self::default()
+    }
+
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes) }
     }
 
     pub(in crate::store) fn into_bytes(self) -> Vec<u8> {
@@ -114,12 +125,15 @@ impl Writer {
         self.bytes(value.as_bytes());
     }
 
+    /// A float that is `mantissa / 10^exponent`, with a mantissa below 2^53.
+    pub(super) fn scaled(&mut self, mantissa: i64, exponent: u8) {
+        self.unsigned(zigzag(mantissa) << 3 | u64::from(exponent));
+    }
+
     /// A float: short when it is a decimal of few digits, its 64 bits otherwise.
     pub(in crate::store) fn float(&mut self, value: f64) {
         match scaled(value) {
-            Some((mantissa, exponent)) => {
-                self.unsigned(zigzag(mantissa) << 3 | u64::from(exponent));
-            }
+            Some((mantissa, exponent)) => self.scaled(mantissa, exponent),
             None => {
                 self.unsigned(RAW);
                 self.fixed(&value.to_bits().to_le_bytes());

@@ -59,13 +59,13 @@ impl Metrics<'_> {
         }
         let shared = &self.0.shared;
         let view = shared.view();
-        let key = (scope.clone(), metric.clone());
+        let number = shared.series.number_of(scope, metric);
         let in_memory =
             |source| ReadError::Damaged { path: "recent data".into(), row_group: 0, source };
         let secs = buckets.secs.clone();
         for generation in view.generations() {
             let head = generation.metrics();
-            head.visit(&key, secs.clone(), &mut |unit, resolution, start, point| {
+            head.visit(number, secs.clone(), &mut |unit, resolution, start, point| {
                 buckets.add((unit, resolution), start, point);
             })
             .map_err(in_memory)?;
@@ -76,7 +76,7 @@ impl Metrics<'_> {
         for live in flushed {
             if let Some(head) = &live.resident {
                 let head = head.read().unwrap_or_else(PoisonError::into_inner);
-                head.visit(&key, secs.clone(), &mut |unit, resolution, start, point| {
+                head.visit(number, secs.clone(), &mut |unit, resolution, start, point| {
                     buckets.add((unit, resolution), start, point);
                 })
                 .map_err(in_memory)?;

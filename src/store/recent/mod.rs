@@ -9,10 +9,11 @@ mod ordered;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::codec::{Record, Sample};
 use super::directory::Directory;
 use super::lsn::{Arrival, Lsn};
 use super::series::SeriesIndex;
-use crate::telemetry::{BatchId, Scope, TelemetryBatch};
+use crate::telemetry::{BatchId, Scope};
 use crate::time::Timestamp;
 pub(super) use metrics::{MetricHead, disjoint};
 pub(super) use ordered::{AuditKey, EventKey, LogKey, LogLine, LogTail, Ordered, TraceKey};
@@ -41,16 +42,17 @@ impl Generation {
     /// group that is no longer there are dropped with it.
     pub(super) fn apply(
         &self,
-        (lsn, at, bytes): (Lsn, Timestamp, usize),
-        batch: &TelemetryBatch,
+        (lsn, bytes): (Lsn, usize),
+        record: &Record,
         directory: &mut Directory,
         series: &SeriesIndex,
     ) {
+        let (at, batch) = (record.at, &record.batch);
         let scope = &batch.scope;
         let arrival =
             |ordinal: usize| Arrival { lsn, ordinal: u32::try_from(ordinal).unwrap_or(u32::MAX) };
-        if !batch.metrics.is_empty() {
-            let samples = write(&self.metrics).append(scope, &batch.metrics, at, series);
+        if !record.samples.is_empty() {
+            let samples = write(&self.metrics).append(&record.samples, at, series);
             self.samples.fetch_add(samples, Ordering::Relaxed);
         }
         if !batch.logs.is_empty() {
@@ -98,6 +100,13 @@ impl Generation {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.first_at.fetch_min(at.as_millis(), Ordering::Relaxed);
         self.last_lsn.fetch_max(lsn.get(), Ordering::Relaxed);
+    }
+
+    /// Takes samples of a record that was applied without them.
+    pub(super) fn add_samples(&self, samples: &[Sample], at: Timestamp, series: &SeriesIndex) {
+        let samples = write(&self.metrics).append(samples, at, series);
+        self.samples.fetch_add(samples, Ordering::Relaxed);
+        self.first_at.fetch_min(at.as_millis(), Ordering::Relaxed);
     }
 
     /// Notes a record that carries no telemetry, so that a flush covers it.

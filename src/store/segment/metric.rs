@@ -31,20 +31,41 @@ impl MetricRow {
         (unit, resolution_secs): (StandardUnit, u32),
         chunk: Chunk,
     ) -> Result<Self, Fault> {
-        let mut total: Option<Summary> = None;
-        for (_, point) in chunk.decode()? {
-            let mut summary = point.to_summary();
-            // Only the totals are wanted here; spreads would be merged for nothing.
-            summary.distribution = None;
-            match &mut total {
-                Some(total) => total.merge(&summary),
-                None => total = Some(summary),
-            }
-        }
-        let total = total.ok_or(Fault::Value)?;
-        let totals = [total.sample_count, total.sum, total.minimum, total.maximum];
+        let mut samples = Vec::with_capacity(chunk.points);
+        let totals = if chunk.decode_samples(&mut samples)? {
+            totals_of_samples(&samples)
+        } else {
+            totals_of_points(&chunk)?
+        };
         Ok(Self { scope, metric, unit, resolution_secs, chunk, totals })
     }
+}
+
+fn totals_of_samples(samples: &[(i64, f64)]) -> [f64; 4] {
+    let mut totals = [0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY];
+    let [count, sum, minimum, maximum] = &mut totals;
+    for (_, value) in samples {
+        *count += 1.0;
+        *sum += value;
+        *minimum = minimum.min(*value);
+        *maximum = maximum.max(*value);
+    }
+    totals
+}
+
+fn totals_of_points(chunk: &Chunk) -> Result<[f64; 4], Fault> {
+    let mut total: Option<Summary> = None;
+    for (_, point) in chunk.decode()? {
+        let mut summary = point.to_summary();
+        // Only the totals are wanted here; spreads would be merged for nothing.
+        summary.distribution = None;
+        match &mut total {
+            Some(total) => total.merge(&summary),
+            None => total = Some(summary),
+        }
+    }
+    let total = total.ok_or(Fault::Value)?;
+    Ok([total.sample_count, total.sum, total.minimum, total.maximum])
 }
 
 pub(in crate::store) fn metric_key(scope: &Scope, metric: &MetricId) -> Key {

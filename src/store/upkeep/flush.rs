@@ -187,7 +187,7 @@ fn metric_rows(frozen: &Generation) -> Result<Vec<MetricRow>, UpkeepError> {
     for series in frozen.metrics().to_series().map_err(damaged)? {
         for chunk in series.chunks {
             let form = (series.unit, series.resolution_secs);
-            let (scope, metric) = (series.scope.clone(), series.metric.clone());
+            let (scope, metric) = (series.entry.scope.clone(), series.entry.metric.clone());
             rows.push(MetricRow::new(scope, metric, form, chunk).map_err(damaged)?);
         }
     }
