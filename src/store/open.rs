@@ -7,7 +7,7 @@ use super::counters::add;
 use super::directory::Directory;
 use super::error::OpenError;
 use super::folder::Folder;
-use super::ingest::{IngestLog, Replay};
+use super::ingest::{IngestLog, Packer, Replay};
 use super::lsn::Lsn;
 use super::recent::Generation;
 use super::segment::{Objects, Segment};
@@ -68,6 +68,7 @@ pub(super) fn open(
     let writer = Writer {
         shared: Arc::clone(&shared),
         log,
+        packer: Packer::default(),
         catalog: loaded.catalog,
         next_lsn: last_lsn.plus(1),
         known: loaded.known,

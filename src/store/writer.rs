@@ -11,7 +11,7 @@ use super::directory::DirectoryWrite;
 use super::error::AppendError;
 use super::folder::FolderLock;
 use super::follow::Taken;
-use super::ingest::{Block, IngestLog, group_bytes};
+use super::ingest::{Block, IngestLog, Packer, group_bytes};
 use super::lsn::Lsn;
 use super::recent::Generation;
 use super::resource::{Condition, ResourceChange};
@@ -62,6 +62,7 @@ pub(super) struct Commit {
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) log: IngestLog,
+    pub(super) packer: Packer,
     pub(super) catalog: Catalog,
     pub(super) next_lsn: Lsn,
     pub(super) known: KnownBatches,
@@ -265,7 +266,7 @@ impl Writer {
         let crash = |name| self.shared.settings.crash_points.pass(name);
         let sizes: Vec<usize> = encoded.iter().map(Vec::len).collect();
         let block = Block { first_lsn: self.next_lsn, records: encoded };
-        let bytes = block.encode();
+        let bytes = block.encode(&mut self.packer);
         crash("ingest::before_commit");
         // ORDER: durable (the log), then visible (catalog and memory), then acknowledged. A crash
         // between the first two is healed by replay; one after can only repeat an answer.

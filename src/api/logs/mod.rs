@@ -83,7 +83,8 @@ fn events() -> Vec<Operation> {
         operation("ListLogGroups", Effect::Reads, list_log_groups::run),
         operation("ListTagsForResource", Effect::Reads, list_tags::run_resource),
         operation("ListTagsLogGroup", Effect::Reads, list_tags::run_group),
-        operation("PutLogEvents", Effect::WritesData, put_log_events::run),
+        operation("PutLogEvents", Effect::WritesData, put_log_events::run)
+            .directly(put_log_events::read_usual, put_log_events::run),
         operation("PutLogGroupDeletionProtection", Effect::Writes, group_setting::protect),
         operation("PutRetentionPolicy", Effect::Writes, put_retention_policy::run),
         raw_operation("StartLiveTail", Effect::ReadsData, live_tail::run),

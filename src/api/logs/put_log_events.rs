@@ -7,6 +7,7 @@ use super::fault::{INVALID_PARAMETER, no_group, no_stream};
 use super::group::{check_name, check_stream_name};
 use crate::api::call::{Answer, Call};
 use crate::api::service::Constraints;
+use crate::api::wire::Protocol;
 use crate::telemetry::{LogBatch, LogEvent, TelemetryBatch};
 use crate::time::Timestamp;
 
@@ -22,7 +23,7 @@ const AHEAD_MAX: Duration = Duration::from_secs(2 * 3600);
 const AGE_MAX: Duration = Duration::from_secs(14 * 24 * 3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Input {
     log_group_name: Arc<str>,
@@ -30,10 +31,40 @@ pub(super) struct Input {
     log_events: Vec<InputLogEvent>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 struct InputLogEvent {
     timestamp: i64,
     message: String,
+}
+
+/// An input of the usual members, and no others.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct UsualInput {
+    log_group_name: Arc<str>,
+    log_stream_name: Arc<str>,
+    log_events: Vec<UsualLogEvent>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UsualLogEvent {
+    timestamp: i64,
+    message: String,
+}
+
+/// Reads a JSON body of the usual form without a tree; `None` for every other.
+pub(super) fn read_usual(protocol: Protocol, body: &[u8]) -> Option<Input> {
+    if !matches!(protocol, Protocol::Json(_)) {
+        return None;
+    }
+    let usual: UsualInput = serde_json::from_slice(body).ok()?;
+    let event = |UsualLogEvent { timestamp, message }| InputLogEvent { timestamp, message };
+    Some(Input {
+        log_group_name: usual.log_group_name,
+        log_stream_name: usual.log_stream_name,
+        log_events: usual.log_events.into_iter().map(event).collect(),
+    })
 }
 
 #[derive(Debug, Serialize)]
@@ -153,6 +184,7 @@ fn accepted(events: Vec<InputLogEvent>, rejected: Rejected) -> Vec<LogEvent> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::wire::JsonVersion;
 
     fn event(timestamp: i64, message: &str) -> InputLogEvent {
         InputLogEvent { timestamp, message: message.to_owned() }
@@ -184,6 +216,30 @@ mod tests {
             let first = old.max(expired).unwrap_or(0);
             let count = new.unwrap_or(days.len()) - first;
             assert_eq!(accepted(events, rejected).len(), count, "{days:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_without_a_tree_is_what_the_tree_reads() {
+        let names = r#""logGroupName": "g", "logStreamName": "s""#;
+        let json = Protocol::Json(JsonVersion::V1_1);
+        for (events, is_usual) in [
+            (r#"[{"timestamp": 1, "message": "a\n\u00e9 \"b\""}]"#, true),
+            (r#"[]"#, true),
+            (r#"[{"message": "x", "timestamp": -5}, {"timestamp": 2, "message": ""}]"#, true),
+            (r#"[{"timestamp": 1.0, "message": "a"}]"#, false),
+            (r#"[{"timestamp": 1, "message": "a", "more": 1}]"#, false),
+            (r#"[{"timestamp": 1}]"#, false),
+            (r#"[{"timestamp": 1, "message": "\ud800"}]"#, false),
+            (r#"[{"timestamp": 99999999999999999999, "message": "a"}]"#, false),
+        ] {
+            let body = format!(r#"{{{names}, "logEvents": {events}}}"#);
+            let usual = read_usual(json, body.as_bytes());
+            assert_eq!(usual.is_some(), is_usual, "{events}");
+            if let Some(usual) = usual {
+                let input = json.read(body.as_bytes()).unwrap().decode::<Input>();
+                assert_eq!(input, Ok(usual));
+            }
         }
     }
 

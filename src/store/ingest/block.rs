@@ -23,6 +23,19 @@ const LEVEL: i32 = 1;
 /// No group is larger: an append is at most this, and a group stops growing at less.
 const RAW_MAX: usize = 64 * 1024 * 1024;
 
+/// Compresses blocks; kept, because to make its tables takes longer than a small block.
+#[derive(Default)]
+pub(in crate::store) struct Packer(Option<zstd::bulk::Compressor<'static>>);
+
+impl Packer {
+    fn pack(&mut self, raw: &[u8]) -> Option<Vec<u8>> {
+        if self.0.is_none() {
+            self.0 = zstd::bulk::Compressor::new(LEVEL).ok();
+        }
+        self.0.as_mut()?.compress(raw).ok()
+    }
+}
+
 /// Bytes that records take in a block before compression.
 pub(in crate::store) fn group_bytes(records: &[Vec<u8>]) -> usize {
     records.iter().map(|record| record.len() + 5).sum()
@@ -34,12 +47,12 @@ impl Block {
         self.first_lsn.plus((self.records.len() as u64).saturating_sub(1))
     }
 
-    pub(in crate::store) fn encode(&self) -> Vec<u8> {
+    pub(in crate::store) fn encode(&self, packer: &mut Packer) -> Vec<u8> {
         let mut body = Writer::new();
         self.records.iter().for_each(|record| body.bytes(record));
         let raw = body.into_bytes();
         let packed = (raw.len() >= COMPRESS_FROM)
-            .then(|| zstd::bulk::compress(&raw, LEVEL).ok())
+            .then(|| packer.pack(&raw))
             .flatten()
             .filter(|packed| packed.len() < raw.len());
         let flags = if packed.is_some() { COMPRESSED } else { 0 };
@@ -112,7 +125,7 @@ mod tests {
         for size in [3, 5000] {
             let records = vec![vec![7; size], vec![], b"abc".to_vec()];
             let block = Block { first_lsn: Lsn::new(9), records };
-            let bytes = block.encode();
+            let bytes = block.encode(&mut Packer::default());
             assert_eq!(Block::decode(&bytes), Ok(block.clone()));
             assert_eq!(Block::encoded_length(&bytes), Some(bytes.len()));
             assert_eq!(block.last_lsn(), Lsn::new(11));

@@ -13,7 +13,7 @@ use rusqlite::{Connection, params};
 
 use super::lsn::Lsn;
 use super::settings::Durability;
-pub(super) use block::{Block, group_bytes};
+pub(super) use block::{Block, Packer, group_bytes};
 
 /// The database of blocks. Owned by the writer thread.
 #[derive(Debug)]
@@ -64,8 +64,9 @@ impl IngestLog {
         let found = salvage::blocks(path, checkpoint);
         salvage::set_aside(path, quarantine);
         let (mut log, mut replay) = Self::open_sound(path, checkpoint, durability)?;
+        let mut packer = Packer::default();
         for block in &found {
-            log.append(block, &block.encode())?;
+            log.append(block, &block.encode(&mut packer))?;
         }
         for (first, last) in salvage::gaps(checkpoint, &found) {
             log.mark_lost(first, last)?;
@@ -173,7 +174,7 @@ mod tests {
         let (mut log, _) = open(live.path(), 0);
         for lsn in 1..=blocks {
             let block = block(lsn, &format!("block {lsn} {}", fastrand::u64(..)));
-            log.append(&block, &block.encode()).unwrap();
+            log.append(&block, &block.encode(&mut Packer::default())).unwrap();
         }
         for name in ["wal.db", "wal.db-wal"] {
             fs::copy(live.path().join(name), copy.path().join(name)).unwrap();
@@ -188,7 +189,7 @@ mod tests {
         assert!(replay.blocks.is_empty());
         for lsn in 1..=3 {
             let block = block(lsn, "text");
-            log.append(&block, &block.encode()).unwrap();
+            log.append(&block, &block.encode(&mut Packer::default())).unwrap();
         }
         log.trim(Lsn::new(1)).unwrap();
         drop(log);
