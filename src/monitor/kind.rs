@@ -36,6 +36,10 @@ pub const LOG_DELIVERY: &str = "log-delivery";
 pub const OUTBOX: &str = "outbox";
 /// An [`OutboxRow`](super::OutboxRow) that was given up; names sort by time.
 pub const DEAD_LETTER: &str = "dead-letter";
+/// A [`MetricStreamRow`](super::MetricStreamRow), by name.
+pub const METRIC_STREAM: &str = "metric-stream";
+/// How far a metric stream has come, by its name.
+pub const METRIC_STREAM_SENT: &str = "metric-stream-sent";
 /// A [`Trail`](super::Trail), by name, in the scope of its home region.
 pub const TRAIL: &str = "trail";
 /// Rows of insights, as CloudTrail writes them.

@@ -11,6 +11,7 @@
 //! logs       what log events are worth     -> metrics, in the same append
 //! hosted     canaries that clients made    -> runner, then record
 //! trails     what calls were made          -> files and digests in a bucket
+//! metric_streams   each minute of metrics      -> files in a bucket
 //! deliver    what the outbox holds        -> notify, until it is taken or given up
 //! ```
 
@@ -24,6 +25,7 @@ pub mod kind;
 pub mod library;
 mod logs;
 mod memory;
+mod metric_streams;
 mod record;
 mod run_row;
 mod schedule;
@@ -49,6 +51,7 @@ pub use logs::{
     TailedLines, TargetKind, control_message, filter_name, filter_prefix, protection_name,
     target_kind,
 };
+pub use metric_streams::{MetricStreamFilter, MetricStreamRow, StreamFormat};
 pub use run_row::{ArtifactRow, CanaryRow, CanaryRunRow, CanaryState};
 pub use schedule::declared_alarms;
 pub use settings::{MonitorSettings, RunFollower};

@@ -13,6 +13,7 @@ use super::hosted::{HostedCanaries, HostedParts};
 use super::kind;
 use super::logs::{LogDeliverer, LogRules};
 use super::memory::RunMemory;
+use super::metric_streams::MetricStreams;
 use super::record::Recorder;
 use super::run_row::{CanaryRow, CanaryRunRow};
 use super::schedule::{
@@ -107,6 +108,8 @@ impl Monitor {
         deliveries.spawn("deliver trails", |stop| trail_deliverer.run(stop));
         let insight_watch = InsightWatch(trails.clone());
         deliveries.spawn("watch rates of calls", |stop| insight_watch.run(stop));
+        let streams = MetricStreams { store: store.clone(), clock: Arc::clone(&clock) };
+        deliveries.spawn("send metric streams", |stop| streams.run(stop));
         let deliverer = Deliverer {
             store,
             notifier,

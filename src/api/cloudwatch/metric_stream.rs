@@ -1,5 +1,4 @@
-//! Metric streams: kept and described, started and stopped. Nothing is streamed: the stream that
-//! would take it lives elsewhere.
+//! Metric streams: kept and described, started and stopped. The monitor sends what they are for.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,49 +15,14 @@ use crate::api::fault::VALIDATION;
 use crate::api::page;
 use crate::api::service::{Constraints, Empty};
 use crate::api::wire::Instant;
+use crate::monitor::{MetricStreamFilter as Filter, MetricStreamRow as Row, StreamFormat, kind};
 use crate::store::ResourceChanges;
 use crate::telemetry::Scope;
-use crate::time::Timestamp;
 
 /// Streams by name.
-pub(super) const KIND: &str = "metric-stream";
+pub(super) const KIND: &str = kind::METRIC_STREAM;
 /// Source: CloudWatch API Reference, PutMetricStream.
 const FILTERS_MAX: usize = 1_000;
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Row {
-    include: Vec<Filter>,
-    exclude: Vec<Filter>,
-    firehose_arn: String,
-    role_arn: String,
-    output_format: OutputFormat,
-    statistics: Vec<Value>,
-    linked_accounts: bool,
-    running: bool,
-    created: Timestamp,
-    updated: Timestamp,
-    #[serde(default)]
-    tags: Vec<Tag>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Filter {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    namespace: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    metric_names: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-enum OutputFormat {
-    #[serde(rename = "json")]
-    Json,
-    #[serde(rename = "opentelemetry0.7")]
-    OpenTelemetry07,
-    #[serde(rename = "opentelemetry1.0")]
-    OpenTelemetry10,
-}
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -70,7 +34,7 @@ pub(super) struct PutInput {
     exclude_filters: Vec<Filter>,
     firehose_arn: String,
     role_arn: String,
-    output_format: OutputFormat,
+    output_format: StreamFormat,
     #[serde(default)]
     tags: Vec<Tag>,
     #[serde(default)]
@@ -85,7 +49,7 @@ pub(super) struct PutOutput {
 }
 
 /// Source: CloudWatch API Reference, PutMetricStream.
-/// Differs: nothing is sent to the Firehose stream.
+/// Differs: what is sent becomes files of the bucket `outgoing`; OTLP 0.7 is not made.
 pub(super) async fn put(call: Call, input: PutInput) -> Answer<PutOutput> {
     let (include, exclude) = (input.include_filters, input.exclude_filters);
     Constraints::new()
@@ -102,6 +66,11 @@ pub(super) async fn put(call: Call, input: PutInput) -> Answer<PutOutput> {
     }
     if !input.firehose_arn.contains(":firehose:") {
         return Err(INVALID_PARAMETER_VALUE.because("FirehoseArn is no ARN of a Firehose stream."));
+    }
+    if input.output_format == StreamFormat::OpenTelemetry07 {
+        return Err(INVALID_PARAMETER_VALUE.because(
+            "OutputFormat opentelemetry0.7 is not supported here, only json and opentelemetry1.0.",
+        ));
     }
     tags::check(&input.tags)?;
     call.concerns("AWS::CloudWatch::MetricStream", &input.name);
@@ -153,7 +122,7 @@ struct Entry {
     name: String,
     firehose_arn: String,
     state: &'static str,
-    output_format: OutputFormat,
+    output_format: StreamFormat,
 }
 
 /// Source: CloudWatch API Reference, GetMetricStream.
@@ -171,7 +140,8 @@ pub(super) async fn get(call: Call, input: NameInput) -> Answer<GetOutput> {
 
 /// Source: CloudWatch API Reference, DeleteMetricStream; one that is not there is no fault.
 pub(super) async fn delete(call: Call, input: NameInput) -> Answer<Empty> {
-    call.apply(ResourceChanges::new().delete(KIND, &input.name)).await?;
+    let changes = ResourceChanges::new().delete(KIND, &input.name);
+    call.apply(changes.delete(kind::METRIC_STREAM_SENT, &input.name)).await?;
     Ok(Empty {})
 }
 
@@ -222,6 +192,10 @@ async fn switch(call: &Call, names: &[String], running: bool) -> Answer<Empty> {
     for name in names {
         // Names that are unknown are passed over.
         if let Some(row) = call.one::<Row>(KIND, name).await? {
+            if running && !row.running {
+                // What passed while it was stopped is not sent.
+                changes = changes.put(kind::METRIC_STREAM_SENT, name, &call.now())?;
+            }
             changes = changes.put(KIND, name, &Row { running, ..row })?;
         }
     }

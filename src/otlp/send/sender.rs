@@ -98,11 +98,16 @@ impl OtlpSender {
 
     /// Sends a batch, each signal on its own, and again after failures that may pass.
     ///
-    /// Errors: the first signal that did not arrive; the others are sent all the same.
+    /// Errors: the first signal that did not arrive; the others are sent all the same, unless there
+    /// is nobody to send them to.
     pub async fn send(&self, batch: &TelemetryBatch) -> Result<(), SendError> {
         let mut first = Ok(());
         for (path, body) in bodies(batch) {
             let sent = self.signal(path, body).await;
+            if matches!(sent, Err(SendError::Unreachable { .. })) {
+                // The others would wait for the same host in vain.
+                return first.and(sent);
+            }
             first = first.and(sent);
         }
         first
