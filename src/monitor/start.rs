@@ -128,6 +128,7 @@ impl Monitor {
         let hosted = HostedCanaries::start(hosted_parts, settings.run_slots).await?;
         let list = CanaryList::default();
         let scripts = runner.script_place();
+        let looking = Arc::clone(&clock);
         let scheduler = Scheduler::new(SchedulerParts {
             settings: Arc::clone(&settings),
             clock,
@@ -143,8 +144,8 @@ impl Monitor {
         scheduling.spawn("schedule", |stop| scheduler.run(commands, stop));
         if let Some(folder) = &settings.canaries {
             let (watch, tell) = (FolderWatch::new(folder.clone(), scripts), schedule.clone());
-            let every = settings.look_every;
-            scheduling.spawn("watch canaries", |stop| watch_folder(watch, every, tell, stop));
+            let pace = (settings.look_every, looking);
+            scheduling.spawn("watch canaries", |stop| watch_folder(watch, pace, tell, stop));
         }
         let scope = settings.scope.clone();
         let handle = MonitorHandle { scope, alarms, logs, hosted, trails, list, schedule };
@@ -205,18 +206,28 @@ impl Known {
 /// Looks at the folder again and again, on a thread where reading files is right.
 async fn watch_folder(
     mut watch: FolderWatch,
-    every: Duration,
+    (every, clock): (Duration, Arc<dyn Clock>),
     tell: mpsc::Sender<ScheduleCommand>,
     stop: CancellationToken,
 ) {
+    // BOUND: a look at a hundred thousand files takes a second; looking takes a hundredth of one
+    // processor.
+    const REST_FOR_EACH_LOOK: u32 = 99;
+    const REST_MAX: Duration = Duration::from_secs(120);
     let mut is_lost = false;
     loop {
+        let begun = clock.monotonic();
         let looked = tokio::task::spawn_blocking(move || {
             let looked = watch.look();
             (watch, looked)
         });
         let Ok((same, looked)) = looked.await else { return };
         watch = same;
+        let rest = match looked {
+            Ok(None) => clock.monotonic().since(begun) * REST_FOR_EACH_LOOK,
+            // What has just changed often changes again.
+            _ => Duration::ZERO,
+        };
         match looked {
             Ok(change) => {
                 is_lost = false;
@@ -234,7 +245,7 @@ async fn watch_folder(
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(every) => {}
+            () = tokio::time::sleep(every.max(rest.min(REST_MAX))) => {}
         }
     }
 }

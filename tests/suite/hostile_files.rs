@@ -75,7 +75,7 @@ impl Dice {
     }
 }
 
-fn mutated(seed: &str, number: u64) -> String {
+pub(crate) fn mutated(seed: &str, number: u64) -> String {
     let mut dice = Dice(number);
     let mut lines: Vec<String> = seed.lines().map(str::to_owned).collect();
     for _ in 0..=dice.roll(4) {

@@ -25,6 +25,8 @@ mod hostile_http;
 #[cfg(test)]
 mod hostile_probes;
 #[cfg(test)]
+mod hostile_texts;
+#[cfg(test)]
 mod http_probe;
 #[cfg(test)]
 mod import;

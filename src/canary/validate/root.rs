@@ -7,6 +7,7 @@ use super::import::{self, Imported};
 use super::reader::Reader;
 use super::{parameters, shapes, step};
 use crate::alarm::Condition;
+use crate::canary::action::Action;
 use crate::canary::definition::{
     AlarmDeclaration, BrowserSettings, Canary, CanaryBody, ColourScheme, ConnectionReuse,
     MissingData, OverlapPolicy, RetryPolicy, SecretDeclaration, Step, StepRole,
@@ -37,11 +38,35 @@ pub(in crate::canary) fn canary(
     let canary = read(root, folder, &mut reader);
     let faults = reader.into_faults(file);
     match canary {
-        Some(canary) if !faults.iter().any(|fault| fault.diagnostic.is_error()) => {
+        Some(mut canary) if !faults.iter().any(|fault| fault.diagnostic.is_error()) => {
+            fit(&mut canary);
             Ok(Loaded { canary, warnings: faults })
         }
         _ => Err(faults),
     }
+}
+
+/// Gives back what lists reserved while they grew: a server holds canaries by the thousand, and
+/// holds them for long.
+fn fit(canary: &mut Canary) {
+    let CanaryBody::Steps(steps) = &mut canary.body else { return };
+    steps.shrink_to_fit();
+    for step in steps {
+        step.expect.shrink_to_fit();
+        step.capture.shrink_to_fit();
+        step.emit.metrics.shrink_to_fit();
+        step.emit.logs.shrink_to_fit();
+        step.emit.annotations.shrink_to_fit();
+        if let Action::Http(http) = &mut step.action {
+            http.headers.shrink_to_fit();
+            http.query.shrink_to_fit();
+        }
+    }
+    canary.tags.shrink_to_fit();
+    canary.variables.shrink_to_fit();
+    canary.secrets.shrink_to_fit();
+    canary.combinations.shrink_to_fit();
+    canary.alarms.shrink_to_fit();
 }
 
 fn read(root: &Node, folder: &Path, reader: &mut Reader<'_>) -> Option<Canary> {
