@@ -163,7 +163,11 @@ pub(super) fn close(lua: &Lua, limit: &TimeLimit) -> mlua::Result<()> {
         let now = limit.clock.monotonic();
         // It is raised again at each turn, so that catching it does not help.
         if limit.has_passed(now) {
-            return Err(ScriptError::OutOfTime.into());
+            // What waits for a step must not be ended by that step's time.
+            return match is_waiting(lua) {
+                true => Ok(VmState::Continue),
+                false => Err(ScriptError::OutOfTime.into()),
+            };
         }
         let mut last = gave_way.lock().unwrap_or_else(PoisonError::into_inner);
         if now.since(*last) < YIELD_AFTER {
