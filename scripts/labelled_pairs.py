@@ -395,4 +395,5 @@ def main():
                     print(split, name, seed, flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

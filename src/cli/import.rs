@@ -60,7 +60,8 @@ Examples:
   coalmine import har shop.har --verify
   coalmine import openapi https.yaml --base-url https://staging.shop.example
   pbpaste | coalmine import curl - --name checkout
-  coalmine import postman collection.json --output -";
+  coalmine import postman collection.json --output -
+  coalmine import recorder journey.json --verify";
 
 /// What a canary can be made of.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -73,6 +74,8 @@ enum ImportKind {
     Curl,
     /// A Postman collection, version 2.
     Postman,
+    /// A user flow, as the Recorder panel of Chrome's developer tools exports it (JSON).
+    Recorder,
 }
 
 impl ImportKind {
@@ -82,6 +85,7 @@ impl ImportKind {
             Self::Openapi => import::openapi::draft(text, options),
             Self::Curl => import::curl::draft(text, options),
             Self::Postman => import::postman::draft(text, options),
+            Self::Recorder => import::recorder::draft(text, options),
         }
     }
 }

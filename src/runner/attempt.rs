@@ -8,7 +8,7 @@ use super::fault;
 use super::probe::http::HttpSession;
 use super::request::RunRequest;
 use super::reuse::ReuseSlot;
-use super::run::RunContext;
+use super::run::{RunContext, shown_combination};
 use super::scope::{Outside, Scope};
 use crate::canary::definition::{CanaryBody, Step, StepRole};
 use crate::canary::event::RunEventKind;
@@ -26,6 +26,8 @@ const TEARDOWN_SHARE: u32 = 5;
 pub(super) struct Attempt {
     pub(super) run: Arc<RunContext>,
     pub(super) number: u32,
+    /// Of its matrix, as reports show it: pictures are kept apart by it.
+    pub(super) combination: BTreeMap<String, String>,
     pub(super) scope: Scope,
     pub(super) session: HttpSession,
     /// The page of browser steps, from the first of them on.
@@ -110,8 +112,17 @@ impl Attempt {
         let session = HttpSession::new(Arc::clone(&parts.network), canary.connections);
         let emitted = Emitted::default();
         let run = Arc::clone(run);
-        let (page, reused) = (None, Vec::new());
-        Ok(Self { run, number, scope, session, page, emitted, retried_step: false, reused })
+        Ok(Self {
+            run,
+            number,
+            combination: shown_combination(request),
+            scope,
+            session,
+            page: None,
+            emitted,
+            retried_step: false,
+            reused: Vec::new(),
+        })
     }
 
     async fn finish(mut self) -> AttemptEnd {

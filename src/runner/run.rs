@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -213,15 +214,18 @@ fn scheduled(request: &RunRequest, started: Timestamp) -> Timestamp {
 }
 
 /// The combination as reports show it, and which repetition it is.
-pub(super) fn shown_parameters(request: &RunRequest) -> std::collections::BTreeMap<String, String> {
+pub(super) fn shown_parameters(request: &RunRequest) -> BTreeMap<String, String> {
+    let repetition = request.repetition.map(|number| ("repetition".to_owned(), number.to_string()));
+    shown_combination(request).into_iter().chain(repetition).collect()
+}
+
+/// The combination as reports show it.
+pub(super) fn shown_combination(request: &RunRequest) -> BTreeMap<String, String> {
     let shown = |value: &serde_json::Value| match value {
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let parameters =
-        request.parameters.iter().map(|(name, value)| (name.to_string(), shown(value)));
-    let repetition = request.repetition.map(|number| ("repetition".to_owned(), number.to_string()));
-    parameters.chain(repetition).collect()
+    request.parameters.iter().map(|(name, value)| (name.to_string(), shown(value))).collect()
 }
 
 fn first_failure(report: &AttemptReport) -> Option<crate::canary::report::Failure> {

@@ -3,7 +3,7 @@
 //!
 //! The main function is [`review()`]. Who reads and writes the files decides where they lie.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -20,12 +20,14 @@ const USUAL_BROWSER: &str = "chromium";
 
 /// What the name of a baseline carries: everything that asks for a picture of its own.
 ///
-/// Shape: `<canary>/<shot>@<width>x<height>[@<scale>x][.dark][.<browser>].png`; what is usual
-/// (scale 1, light, Chromium) is left out.
+/// Shape: `<canary>/<shot>[+<combination>]@<width>x<height>[@<scale>x][.dark][.<browser>].png`;
+/// what is usual (scale 1, light, Chromium) is left out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BaselineName {
     canary: String,
     shot: String,
+    /// Which run of a matrix it is of.
+    combination: Option<String>,
     viewport: (u32, u32),
     scale_percent: u32,
     theme: Theme,
@@ -47,7 +49,7 @@ pub enum Theme {
 
 /// A path that is not the name of a baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("expected canary/shot@WIDTHxHEIGHT[@SCALEx][.dark][.browser].png")]
+#[error("expected canary/shot[+combination]@WIDTHxHEIGHT[@SCALEx][.dark][.browser].png")]
 pub struct NotABaseline;
 
 impl BaselineName {
@@ -59,11 +61,31 @@ impl BaselineName {
         Self {
             canary: file_name(canary),
             shot: file_name(shot),
+            combination: None,
             viewport: (viewport.width, viewport.height),
             scale_percent: environment.scale_percent,
             theme: environment.theme,
             browser: file_name(&environment.browser),
         }
+    }
+
+    /// The same for one combination of a matrix: each run of it has pictures of its own.
+    pub fn in_combination(mut self, parameters: &BTreeMap<String, String>) -> Self {
+        let plain = |text: &String| {
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        };
+        let pairs = parameters.iter();
+        self.combination = match pairs.clone().all(|(key, value)| plain(key) && plain(value)) {
+            _ if parameters.is_empty() => None,
+            true => {
+                let pairs: Vec<String> =
+                    pairs.map(|(key, value)| format!("{key}-{value}")).collect();
+                Some(file_name(&pairs.join("-")))
+            }
+            // As JSON, so that two combinations never read the same.
+            false => Some(file_name(&serde_json::json!(parameters).to_string())),
+        };
+        self
     }
 
     /// The picture's path relative to the baselines folder, with `/` between its two parts.
@@ -110,7 +132,11 @@ impl BaselineName {
 impl fmt::Display for BaselineName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (width, height) = self.viewport;
-        write!(out, "{}/{}@{width}x{height}", self.canary, self.shot)?;
+        write!(out, "{}/{}", self.canary, self.shot)?;
+        if let Some(combination) = &self.combination {
+            write!(out, "+{combination}")?;
+        }
+        write!(out, "@{width}x{height}")?;
         match (self.scale_percent / 100, self.scale_percent % 100) {
             (1, 0) => {}
             (whole, 0) => write!(out, "@{whole}x")?,
@@ -151,9 +177,23 @@ impl FromStr for BaselineName {
                 None => return None,
             };
             let viewport = (width.parse().ok()?, height.parse().ok()?);
-            let safe = [canary, shot, browser].iter().all(|part| is_safe(part));
+            let (shot, combination) = match shot.split_once('+') {
+                Some((shot, combination)) => (shot, Some(combination)),
+                None => (shot, None),
+            };
+            let parts = [canary, shot, browser, combination.unwrap_or(shot)];
+            let safe = parts.iter().all(|part| is_safe(part));
             let [canary, shot, browser] = [canary, shot, browser].map(str::to_owned);
-            safe.then_some(Self { canary, shot, viewport, scale_percent, theme, browser })
+            let combination = combination.map(str::to_owned);
+            safe.then_some(Self {
+                canary,
+                shot,
+                combination,
+                viewport,
+                scale_percent,
+                theme,
+                browser,
+            })
         };
         let name: Self = read().ok_or(NotABaseline)?;
         if name.picture() == path { Ok(name) } else { Err(NotABaseline) }
@@ -474,6 +514,32 @@ mod tests {
             assert!(seen.insert(path), "{shot}");
         }
         assert!(name(&"x".repeat(500)).len() < 130);
+    }
+
+    #[test]
+    fn each_combination_of_a_matrix_has_a_baseline_of_its_own() {
+        let name = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter().map(|(key, value)| (key.to_string(), value.to_string()));
+            let name = BaselineName::new("shop", "cart", VIEWPORT, &environment());
+            name.in_combination(&pairs.collect())
+        };
+        let plain = name(&[("currency", "eur"), ("lang", "de")]);
+        assert_eq!(plain.picture(), "shop/cart+currency-eur-lang-de@1280x720.png");
+        let mut seen = BTreeSet::new();
+        for pairs in [
+            &[][..],
+            &[("currency", "eur")],
+            &[("currency", "EUR")],
+            &[("currency", "")],
+            &[("a", "b-c"), ("d", "e")],
+            &[("a", "b"), ("c-d", "e")],
+            &[("url", "https://shop.test/?q=1")],
+        ] {
+            let name = name(pairs);
+            assert_eq!(name.picture().parse(), Ok(name.clone()));
+            assert!(name.is_of("shop", "cart"));
+            assert!(seen.insert(name.picture()), "{pairs:?}");
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ const NEW_COLOUR_EXCESS_MIN: f32 = 0.3;
 const EVEN_CELLS_MIN: usize = 3;
 
 /// One in so many cells of the cluster must be such.
-const EVEN_CELLS_SHARE: usize = 25;
+const EVEN_CELLS_SHARE: usize = 10;
 
 /// Pixels of a cell that must be changed to call it even.
 const EVEN_PIXELS_MIN: u32 = 48;
@@ -63,7 +63,7 @@ const EVEN: f32 = 0.95;
 
 /// Pixels, mean excess and largest difference that make a change of several colours at once, such
 /// as another opacity; edges drawn otherwise stay near to what was there.
-const MIXED: (u32, f32, f32) = (24, 1.0, 2.5);
+const MIXED: (u32, f32, f32) = (24, 1.6, 2.5);
 
 /// A move that explains less than this is none.
 const STILL: f32 = 0.1;
@@ -105,7 +105,10 @@ pub(super) fn judge(
             _ => RegionVerdict::Content,
         };
     }
-    let faint_shape = sum.foreign >= FOREIGN_MIN && sum.foreign * 2 > sum.visible;
+    if is_redrawn(sum) {
+        return RegionVerdict::Noise;
+    }
+    let faint_shape = is_faint_shape(sum);
     let is_strong = sum.strong >= STRONG_MIN || sum.strong > 0 && sum.distance_max >= STARK;
     if is_strong && sum.strong >= WARPED_MIN && sum.foreign * WARPED_RATIO < sum.strong {
         RegionVerdict::Warped
@@ -117,6 +120,34 @@ pub(super) fn judge(
         RegionVerdict::Noise
     }
 }
+
+/// True when all that was drawn is still there, a pixel beside itself at most, as much to one side
+/// as to the other: thin slanted lines of another rasteriser.
+fn is_redrawn(sum: &Cell) -> bool {
+    stays_near(sum) && sum.coherence() < CANCELS
+}
+
+/// True when no pixel shows what is not next to it on the other side.
+pub(super) fn stays_near(sum: &Cell) -> bool {
+    sum.foreign == 0 && sum.excess <= EXCESS_OF_ROUNDING * sum.visible as f32
+}
+
+/// Coherence below which differences cancel.
+const CANCELS: f32 = 0.1;
+
+/// Mean excess that rounding leaves.
+const EXCESS_OF_ROUNDING: f32 = 0.02;
+
+/// True when pixels show what is not near them on the other side: most of them, or, as at the
+/// corners of a faint frame, a good part of a change that is all new.
+fn is_faint_shape(sum: &Cell) -> bool {
+    let (pixels, excess) = FAINT_CORNER;
+    let is_corner = sum.foreign >= pixels && sum.excess >= excess * sum.visible as f32;
+    sum.foreign >= FOREIGN_MIN && sum.foreign * 2 > sum.visible || is_corner
+}
+
+/// Foreign pixels and mean excess of a faint shape whose edges are the rest of it.
+const FAINT_CORNER: (u32, f32) = (5, 1.5);
 
 /// True when colours changed in several directions, and nothing moved at all.
 fn is_mixed(sum: &Cell, fit: Move) -> bool {

@@ -5,6 +5,7 @@
 
 mod align;
 mod baseline;
+mod caret;
 mod changed;
 mod cluster;
 mod compare;
@@ -29,6 +30,7 @@ mod score;
 mod shape;
 mod shot_record;
 mod sidecar;
+mod soft;
 mod unfilter;
 mod window;
 

@@ -22,6 +22,9 @@ pub struct CompareOptions {
     /// Under `ssim` and `hybrid`: percent by which the score may fall below 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_diff: Option<f64>,
+    /// Device pixels of a hundred CSS pixels; read from the pictures where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale_percent: Option<u32>,
     /// Areas that are not looked at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<Shape>,

@@ -3,6 +3,8 @@
 //! Source: V. Vysniauskas, "Anti-aliased Pixel and Intensity Slope Detector" (2009), the rule of
 //! pixelmatch and odiff. Differs: colours are compared on OKLab, not on YIQ.
 
+use xxhash_rust::xxh3::Xxh3;
+
 use super::changed::Bitmap;
 use super::comparison::{Comparison, Outcome, PageVerdict};
 use super::error::PictureError;
@@ -10,6 +12,7 @@ use super::oklab::{distance, lab};
 use super::options::CompareOptions;
 use super::pair::Pair;
 use super::raster::Raster;
+use super::realign::{Axis, split};
 use super::shape::{Mask, Rect};
 
 /// Differences below this are not counted; a person just sees 2.
@@ -53,8 +56,52 @@ pub(super) fn compare(
         (_, false) => (PageVerdict::Noise, Outcome::Passed),
         (_, true) => (PageVerdict::Changed, Outcome::Failed),
     };
+    result.change_id = (result.verdict == PageVerdict::Changed).then(|| change_id(&pair, &bits));
     result.mask = bits;
     Ok(result)
+}
+
+/// Names the change that the marked pixels show, wherever on a page they lie: areas of cells that
+/// touch, each by what it was and what it is, whatever their order.
+fn change_id(pair: &Pair, marked: &Bitmap) -> String {
+    let mut prints: Vec<u128> = areas(marked)
+        .into_iter()
+        .map(|area| {
+            let mut hasher = Xxh3::new();
+            pair.baseline.hash_into(area, &mut hasher);
+            pair.actual.hash_into(area, &mut hasher);
+            hasher.digest128()
+        })
+        .collect();
+    prints.sort_unstable();
+    prints.dedup();
+    let mut all = Xxh3::new();
+    for side in [pair.baseline_size(), pair.actual_size()] {
+        // What only one side has belongs to the change too.
+        if pair.baseline_size() != pair.actual_size() {
+            all.update(&side.width.to_le_bytes());
+            all.update(&side.height.to_le_bytes());
+        }
+    }
+    prints.iter().for_each(|print| all.update(&print.to_le_bytes()));
+    format!("{:032x}", all.digest128())
+}
+
+/// Boxes around marked pixels that are near each other, inside both pictures.
+fn areas(marked: &Bitmap) -> Vec<Rect> {
+    let mut pending = vec![Rect::of(0, 0, marked.width, marked.height)];
+    let mut found = Vec::new();
+    while let Some(area) = pending.pop() {
+        let columns = split(marked, area, Axis::Columns);
+        let parts: Vec<Rect> =
+            columns.iter().flat_map(|part| split(marked, *part, Axis::Rows)).collect();
+        match parts.as_slice() {
+            [] => {}
+            [one] => found.push(*one),
+            many => pending.extend(many),
+        }
+    }
+    found
 }
 
 /// Pixels that only one side has.
@@ -117,4 +164,35 @@ fn neighbours(common: Rect, x: isize, y: isize) -> impl Iterator<Item = (isize, 
         .filter(move |at| *at != (x, y))
         .filter(move |(x, y)| *x >= 0 && *y >= 0)
         .filter(move |(x, y)| x.cast_unsigned() < width && y.cast_unsigned() < height)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::visual::encode::{Canvas, Filter, Pixels};
+    use crate::visual::{CompareOptions, Mode, compare};
+
+    /// A white page with a box at a place.
+    fn page(place: Option<(usize, usize)>, ink: u8) -> Vec<u8> {
+        let (width, height) = (200, 120);
+        let mut pixels = vec![255; width * height * 3];
+        for (x, y) in place.into_iter().flat_map(|(left, top)| {
+            (top..top + 9).flat_map(move |y| (left..left + 20).map(move |x| (x, y)))
+        }) {
+            pixels[(y * width + x) * 3..][..3].fill(ink);
+        }
+        Canvas { width, height, pixels: Pixels::Rgb(pixels) }.png(Filter::None, 1)
+    }
+
+    #[test]
+    fn the_same_change_elsewhere_has_the_same_name_in_percent_too() {
+        let options = CompareOptions { mode: Mode::Percent, ..CompareOptions::default() };
+        let id = |place, ink| {
+            compare(&page(None, 0), &page(Some(place), ink), &options).unwrap().change_id
+        };
+        let one = id((30, 40), 0);
+        assert!(one.is_some());
+        assert_eq!(one, id((120, 81), 0));
+        assert_ne!(one, id((30, 40), 90));
+        assert_eq!(compare(&page(None, 0), &page(None, 0), &options).unwrap().change_id, None);
+    }
 }

@@ -4,26 +4,28 @@ use std::collections::BTreeSet;
 
 use xxhash_rust::xxh3::Xxh3;
 
+use super::caret::is_caret;
 use super::changed::{Bitmap, CELL};
 use super::cluster::{Cluster, clusters};
 use super::comparison::{Comparison, PageVerdict, Region, RegionVerdict};
 use super::error::PictureError;
 use super::evidence::Evidence;
-use super::judge::judge;
-use super::options::CompareOptions;
+use super::judge::{judge, stays_near};
+use super::options::{CompareOptions, Sensitivity};
 use super::pair::Pair;
 use super::patch::Patch;
 use super::realign::{Alignment, Axis, Band, Only, align_rects, split};
 use super::shape::{Mask, Rect};
+use super::soft::{SCALE_MAX, Softness};
 
 /// A page is aligned as a whole when at least one of so many rows differs, or its size does.
 const WHOLE_PAGE_SHARE: usize = 4;
 
-/// A fitted move up to this is soft: with two pixels a CSS pixel, rounding moves text that far.
-const SOFT_FIT_MAX: f32 = 1.5;
-
 /// Parts with no longer side than this are left to the motion fit.
 const PART_MIN: u32 = 12;
+
+/// Carets of one page: it has one focus, which may have moved.
+const CARETS_MAX: usize = 2;
 
 /// How often a part is cut further to find what moved in it.
 const CUTS_MAX: usize = 3;
@@ -49,7 +51,7 @@ pub(super) fn compare(pair: Pair, options: &CompareOptions) -> Result<Comparison
     }
     work.explain_moves()?;
     work.weigh();
-    work.conclude(options, &mut result);
+    work.conclude(options, &mut result)?;
     Ok(result)
 }
 
@@ -254,11 +256,24 @@ impl Work {
     }
 
     /// Judges what was found.
-    fn conclude(&mut self, options: &CompareOptions, result: &mut Comparison) {
+    fn conclude(
+        &mut self,
+        options: &CompareOptions,
+        result: &mut Comparison,
+    ) -> Result<(), PictureError> {
         let clusters = clusters(&self.evidence, &self.changed);
         let mut mask = Bitmap::new(self.changed.width, self.changed.height);
+        let softness = self.softness(&clusters, options)?;
+        let mut carets = 0;
         for cluster in &clusters {
-            let verdict = judge(cluster, &self.evidence, &self.pair, options.sensitivity);
+            let mut verdict = judge(cluster, &self.evidence, &self.pair, options.sensitivity);
+            if self.is_caret(cluster, verdict, softness, options) && carets < CARETS_MAX {
+                carets += 1;
+                verdict = RegionVerdict::Noise;
+            }
+            if let Some(moved) = self.rest_of_move(cluster, verdict, softness) {
+                verdict = moved;
+            }
             if verdict != RegionVerdict::Noise {
                 copy_cells(cluster, &self.changed, &mut mask);
             }
@@ -272,36 +287,103 @@ impl Work {
         }
         result.regions.extend(self.moved.iter().map(moved_region));
         result.regions.sort_by_key(|region| std::cmp::Reverse(weight(region)));
-        result.verdict = self.page_verdict(&result.regions);
+        result.verdict = self.page_verdict(&result.regions, softness);
         result.changed_pixels = mask.count();
         result.percent = percent(result.changed_pixels, result.compared_pixels);
         result.score = 1.0 - result.percent / 100.0;
         result.change_id = change_id(&self.pair, &result.regions);
         result.decide(options);
         result.mask = mask;
+        Ok(())
     }
 
-    fn page_verdict(&self, regions: &[Region]) -> PageVerdict {
+    /// How far things may move; thin lines that came and went with such a move show nothing new.
+    fn softness(
+        &mut self,
+        clusters: &[Cluster],
+        options: &CompareOptions,
+    ) -> Result<Softness, PictureError> {
+        let softness = match Softness::told(options) {
+            Some(softness) => softness,
+            None if self.depends_on_scale(clusters) => {
+                self.pair.settle_all()?;
+                Softness::seen(&self.pair)
+            }
+            None => Softness { pixels: 1 },
+        };
+        let only_soft = |patch: &Patch| softness.holds((patch.dx(), patch.dy()));
+        if self.moved.iter().any(only_soft) {
+            for band in self.bands.iter_mut().filter(|band| band.shows_something) {
+                band.shows_something = !softness.holds_band(&self.pair, band);
+            }
+        }
+        Ok(softness)
+    }
+
+    /// True when it matters how many pixels one CSS pixel has: something moved by a few, or is a
+    /// bar as a caret is.
+    fn depends_on_scale(&self, clusters: &[Cluster]) -> bool {
+        let is_few = |patch: &Patch| {
+            let distance = patch.dx().unsigned_abs().max(patch.dy().unsigned_abs());
+            (2..=SCALE_MAX).contains(&distance)
+        };
+        let is_open = |cluster: &Cluster| {
+            let fit = cluster.sum.motion.fit();
+            fit.explained > 0.0 && !Softness { pixels: 1 }.holds_fit((fit.dx, fit.dy))
+                || cluster.area.width as usize <= 2 * SCALE_MAX
+        };
+        self.moved.iter().any(is_few) || clusters.iter().any(is_open)
+    }
+
+    /// The soft move beside a cluster that is but the edge of what moved.
+    #[expect(clippy::cast_precision_loss, reason = "a soft move is of a few pixels")]
+    fn rest_of_move(
+        &self,
+        cluster: &Cluster,
+        verdict: RegionVerdict,
+        softness: Softness,
+    ) -> Option<RegionVerdict> {
+        let near = cluster.area.grown(u32::try_from(CELL).unwrap_or(0));
+        let is_beside = |patch: &&Patch| {
+            softness.holds((patch.dx(), patch.dy())) && patch.area().overlap(near) > 0
+        };
+        let is_open = verdict != RegionVerdict::Noise && stays_near(&cluster.sum);
+        let patch = self.moved.iter().find(is_beside).filter(|_| is_open)?;
+        Some(RegionVerdict::Moved { dx: patch.dx() as f32, dy: patch.dy() as f32 })
+    }
+
+    /// True for a text caret, which is there in one of two phases.
+    fn is_caret(
+        &self,
+        cluster: &Cluster,
+        verdict: RegionVerdict,
+        softness: Softness,
+        options: &CompareOptions,
+    ) -> bool {
+        verdict != RegionVerdict::Noise
+            && options.sensitivity != Sensitivity::Strict
+            && is_caret(cluster, &self.pair, softness.pixels)
+    }
+
+    fn page_verdict(&self, regions: &[Region], softness: Softness) -> PageVerdict {
         let bands = self.bands.iter().map(|band| {
             let lines = band.actual.width.min(band.actual.height)
                 + band.baseline.width.min(band.baseline.height);
             match band {
                 _ if band.shows_something => PageVerdict::Changed,
-                _ if lines <= 1 => PageVerdict::Soft,
+                _ if lines as usize <= softness.pixels => PageVerdict::Soft,
                 _ => PageVerdict::Shift,
             }
         });
-        let moves = self.moved.iter().map(|patch| match (patch.dx(), patch.dy()) {
-            (-1..=1, -1..=1) => PageVerdict::Soft,
-            _ => PageVerdict::Shift,
+        let moves = self.moved.iter().map(|patch| match softness.holds((patch.dx(), patch.dy())) {
+            true => PageVerdict::Soft,
+            false => PageVerdict::Shift,
         });
         let clusters = regions.iter().map(|region| match region.verdict {
             RegionVerdict::Noise | RegionVerdict::Inserted | RegionVerdict::Removed => {
                 PageVerdict::Noise
             }
-            RegionVerdict::Moved { dx, dy } if dx.abs().max(dy.abs()) <= SOFT_FIT_MAX => {
-                PageVerdict::Soft
-            }
+            RegionVerdict::Moved { dx, dy } if softness.holds_fit((dx, dy)) => PageVerdict::Soft,
             RegionVerdict::Moved { .. } => PageVerdict::Shift,
             _ => PageVerdict::Changed,
         });

@@ -32,6 +32,13 @@ impl Rect {
         self.y.saturating_add(self.height)
     }
 
+    /// The same with a margin on every side, as far as there are pixels.
+    pub(super) fn grown(self, margin: u32) -> Self {
+        let (x, y) = (self.x.saturating_sub(margin), self.y.saturating_sub(margin));
+        let (right, bottom) = (self.right() + margin, self.bottom() + margin);
+        Self { x, y, width: right - x, height: bottom - y }
+    }
+
     /// Number of pixels that it shares with another.
     pub fn overlap(self, other: Self) -> u64 {
         let across = |start: u32, end: u32| u64::from(end.saturating_sub(start));

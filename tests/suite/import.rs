@@ -9,6 +9,7 @@ const IMPORTS: &[(&str, &str, &str, &str)] = &[
     ("curl", "tests/ui/import/shop.curl", "tests/ui/import/curl.txt", ""),
     ("openapi", "tests/ui/import/shop.openapi", "tests/ui/import/openapi.txt", "/api"),
     ("postman", "tests/ui/import/shop.postman", "tests/ui/import/postman.txt", ""),
+    ("recorder", "tests/ui/import/shop.recorder", "tests/ui/import/recorder.txt", ""),
 ];
 
 fn path(of_project: &str) -> String {
@@ -34,7 +35,7 @@ fn each_import_reads_as_a_person_would_have_written_it_and_passes_when_run() {
     }
     let checked = coalmine(folder.path(), &["check", "--deny-warnings"]).output().unwrap();
     let checked = Finished::from(checked);
-    assert_eq!(checked.err, "4 canaries in 4 files: all fine\n");
+    assert_eq!(checked.err, "5 canaries in 5 files: all fine\n");
 }
 
 #[test]

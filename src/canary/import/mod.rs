@@ -1,10 +1,10 @@
 //! Recordings and descriptions made by other programs, turned into canaries that a person keeps.
 //!
 //! Main types: [`Draft`], a canary before it is a file; [`ImportError`], why there is none. One
-//! source a file: [`har`], [`openapi`], [`curl`], [`postman`]. Each gives a draft with names that
-//! say something, the base URL as a variable, secrets declared and never written down, and
-//! assertions on what was recorded. Nothing is read or sent here; whoever writes the file loads it
-//! again, so that a draft with a fault is never handed over.
+//! source a file: [`har`], [`openapi`], [`curl`], [`postman`], [`recorder`]. Each gives a draft
+//! with names that say something, the base URL as a variable, secrets declared and never written
+//! down, and assertions on what was recorded. Nothing is read or sent here; whoever writes the
+//! file loads it again, so that a draft with a fault is never handed over.
 
 mod assemble;
 pub mod curl;
@@ -13,6 +13,8 @@ pub mod har;
 pub mod openapi;
 pub mod postman;
 mod recorded;
+pub mod recorder;
+mod recorder_locator;
 mod scheme;
 mod shell;
 mod yaml;

@@ -42,7 +42,8 @@ impl Attempt {
         let words = self.run.redaction.text(&String::from_utf8_lossy(&shot.sidecar));
         shot.sidecar = words.into();
         let canary = &self.run.canary.name;
-        let name = BaselineName::new(canary, &action.name, shot.viewport, &shot.environment);
+        let name = BaselineName::new(canary, &action.name, shot.viewport, &shot.environment)
+            .in_combination(&self.combination);
         let stored = self.stored_baseline(&name).await?;
         let options = options(action, &shot);
         let reviewed = reviewed(&shot, stored.as_ref(), options.clone()).await?;
@@ -245,6 +246,7 @@ fn options(action: &ScreenshotAction, shot: &Shot) -> CompareOptions {
             PictureSensitivity::Normal => Sensitivity::Normal,
             PictureSensitivity::Layout => Sensitivity::Layout,
         },
+        scale_percent: Some(shot.environment.scale_percent),
         ignore: shot.ignore.iter().copied().map(Shape::Rect).collect(),
         ..CompareOptions::default()
     }
