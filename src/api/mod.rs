@@ -26,6 +26,7 @@ mod logs;
 mod page;
 mod router;
 mod schemas;
+mod self_metrics;
 mod service;
 mod settings;
 mod sns;

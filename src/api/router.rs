@@ -24,16 +24,17 @@ use super::gate::{Gate, as_json};
 use super::logs::RunningQueries;
 use super::service::{Output, Service};
 use super::wire::{ByteStream, Manner, Protocol, Reply, error_reply};
-use super::{Access, ApiSettings, ApiState, health, services};
+use super::{Access, ApiSettings, ApiState, health, self_metrics, services};
 
 /// The AWS-compatible API: `POST /`, RPC v2 and REST paths, and everything no other door serves.
 ///
 /// Routes are claimed by method, so that a console can have `GET /` on the same port.
 pub fn router(state: ApiState) -> Router {
-    let health = state.store.clone();
+    let store = state.store.clone();
     Router::new()
         .route("/", post(answer))
-        .route("/healthz", get(health::answer).with_state(health))
+        .route("/healthz", get(health::answer).with_state(store.clone()))
+        .route("/metrics", get(self_metrics::answer).with_state(store))
         .fallback(answer)
         .with_state(Arc::new(Door::new(state)))
 }

@@ -1,5 +1,5 @@
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -7,7 +7,9 @@ use rustix::fs::{FlockOperation, flock};
 use super::error::OpenError;
 
 /// The newest format of a data folder that this build reads and writes.
-const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 2;
+/// By which a catalog is known as ours: `coal`, big-endian.
+pub(super) const CATALOG_ID: i32 = 0x636f_616c;
 const FORMAT_PREFIX: &str = "coalmine data folder, format ";
 
 /// A data folder's paths.
@@ -33,16 +35,22 @@ impl Folder {
         // ORDER: look, lock, then write. A folder of a newer format or one in use is left alone,
         // down to its timestamps.
         let format = read_format(directory)?;
-        if format.is_none() {
+        if format == Found::Nothing {
             make(directory)?;
         }
         let lock = lock(directory)?;
+        let folder = Self { directory: directory.into() };
+        let path = directory.join("format");
+        if format == Found::Damaged {
+            fs::create_dir_all(folder.quarantine()).map_err(at(&folder.quarantine()))?;
+            tracing::error!(path = %path.display(), "damaged file is set aside and written anew");
+            set_aside(&path, &folder.quarantine()).map_err(at(&path))?;
+        }
         // A folder of an older format is of this one from here on: older builds refuse what is
         // written to it.
-        if format != Some(FORMAT) {
-            write_format(directory).map_err(at(&directory.join("format")))?;
+        if format != Found::Whole {
+            write_format(directory).map_err(at(&path))?;
         }
-        let folder = Self { directory: directory.into() };
         for inner in [folder.segments(), folder.artifacts(), folder.buckets(), folder.quarantine()]
         {
             fs::create_dir_all(&inner).map_err(at(&inner))?;
@@ -89,34 +97,74 @@ fn at(path: &Path) -> impl Fn(io::Error) -> OpenError + use<> {
     move |source| OpenError::Folder { path: path.clone(), source }
 }
 
-/// The format of the folder; `None` when it is absent or empty.
-fn read_format(directory: &Path) -> Result<Option<u32>, OpenError> {
+/// What there is of a data folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// It is absent or empty.
+    Nothing,
+    /// One of an older format, which this build reads.
+    Older,
+    /// One of this format.
+    Whole,
+    /// One that this build reads, as its catalog says: the line of its format is damaged.
+    Damaged,
+}
+
+fn read_format(directory: &Path) -> Result<Found, OpenError> {
     let path = directory.join("format");
-    match fs::read_to_string(&path) {
-        Ok(text) => {
-            let number = text.trim_end().strip_prefix(FORMAT_PREFIX).and_then(|n| n.parse().ok());
-            let Some(found) = number else {
-                return Err(OpenError::NotOurs { directory: directory.into() });
-            };
-            if found > FORMAT {
-                let directory = directory.into();
-                return Err(OpenError::TooNew { directory, found, newest: FORMAT });
-            }
-            Ok(Some(found))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // `lock` alone is left by a first start that was killed before its first write.
-            let foreign = |entry: io::Result<fs::DirEntry>| {
-                entry.is_ok_and(|entry| {
-                    !["lock", "format.new"].iter().any(|n| entry.file_name() == *n)
-                })
-            };
-            if fs::read_dir(directory).is_ok_and(|mut entries| entries.any(foreign)) {
-                return Err(OpenError::NotOurs { directory: directory.into() });
-            }
-            Ok(None)
-        }
-        Err(source) => Err(OpenError::Folder { path, source }),
+    let number = match fs::read(&path) {
+        Ok(text) => format_of_line(&text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(source) => return Err(OpenError::Folder { path, source }),
+    };
+    if let Some(found) = number {
+        let whole = if found == FORMAT { Found::Whole } else { Found::Older };
+        return known(directory, found).map(|()| whole);
+    }
+    if let Some(found) = format_of_catalog(&directory.join("catalog.db")) {
+        return known(directory, found).map(|()| Found::Damaged);
+    }
+    // `lock` alone is left by a first start that was killed before its first write.
+    let foreign = |entry: io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| !["lock", "format.new"].iter().any(|n| entry.file_name() == *n))
+    };
+    if fs::read_dir(directory).is_ok_and(|mut entries| entries.any(foreign)) {
+        return Err(OpenError::NotOurs { directory: directory.into() });
+    }
+    Ok(Found::Nothing)
+}
+
+fn known(directory: &Path, found: u32) -> Result<(), OpenError> {
+    if found > FORMAT {
+        return Err(OpenError::TooNew { directory: directory.into(), found, newest: FORMAT });
+    }
+    Ok(())
+}
+
+fn format_of_line(line: &[u8]) -> Option<u32> {
+    let line = std::str::from_utf8(line).ok()?;
+    let number = line.strip_suffix('\n')?.strip_prefix(FORMAT_PREFIX)?.parse().ok();
+    number.filter(|format| *format > 0)
+}
+
+/// The format that a catalog carries in its header, for when the line is damaged.
+///
+/// Source: SQLite's file format, "Application ID" and "User Version Number".
+fn format_of_catalog(catalog: &Path) -> Option<u32> {
+    let mut header = [0; 72];
+    File::open(catalog).and_then(|mut file| file.read_exact(&mut header)).ok()?;
+    let field = |at: usize| header.get(at..at + 4)?.try_into().ok().map(i32::from_be_bytes);
+    (field(68)? == CATALOG_ID).then(|| field(60)).flatten().and_then(|n| n.try_into().ok())
+}
+
+/// Moves a damaged file away, so that it can still be looked at; one that is absent is no error.
+pub(super) fn set_aside(path: &Path, quarantine: &Path) -> io::Result<()> {
+    let Some(name) = path.file_name() else { return Ok(()) };
+    let kept = (0u32..).map(|n| quarantine.join(format!("{n}-{}", name.to_string_lossy())));
+    let Some(kept) = kept.into_iter().find(|kept| !kept.exists()) else { return Ok(()) };
+    match fs::rename(path, kept) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -191,6 +239,28 @@ mod tests {
         let text = error.to_string();
         assert!(text.ends_with("has format 3, this build reads up to 2"), "{text}");
         assert_eq!(listing(temp.path()), before);
+    }
+
+    #[test]
+    fn a_damaged_format_line_is_set_aside_and_the_catalog_vouches_for_the_folder() {
+        let temp = tempfile::tempdir().unwrap();
+        let (format, catalog) = (temp.path().join("format"), temp.path().join("catalog.db"));
+        drop(Folder::open(temp.path()).unwrap());
+        drop(super::super::catalog::Catalog::open(&catalog).unwrap());
+        for damaged in [&b"coalmine data folder, fo"[..], b"coalmine data folder, format 0\n", b""]
+        {
+            fs::write(&format, damaged).unwrap();
+            drop(Folder::open(temp.path()).unwrap());
+            assert_eq!(fs::read_to_string(&format).unwrap(), "coalmine data folder, format 2\n");
+        }
+        assert_eq!(fs::read(temp.path().join("quarantine/1-format")).unwrap().len(), 31);
+
+        fs::write(&format, "coal").unwrap();
+        let connection = rusqlite::Connection::open(&catalog).unwrap();
+        connection.pragma_update(None, "user_version", 3).unwrap();
+        drop(connection);
+        let error = Folder::open(temp.path()).unwrap_err();
+        assert!(matches!(error, OpenError::TooNew { found: 3, .. }), "{error}");
     }
 
     #[test]

@@ -33,7 +33,7 @@ mod upkeep;
 mod writer;
 
 pub use codec::Fault;
-pub use counters::Counters;
+pub use counters::{CounterKind, Counters};
 pub use error::{AppendError, OpenError, ReadError, UpkeepError};
 pub use follow::Following;
 pub use handle::Store;

@@ -25,7 +25,7 @@ pub struct StoreSettings {
     /// When recent data moves to segments.
     pub flush: FlushPolicy,
     /// Below this many free bytes the store only reads and deletes. `None`: the larger of 256 MiB
-    /// and 2 % of the disk.
+    /// and 2 % of the disk, but at most an eighth of it.
     pub free_bytes_min: Option<u64>,
     /// How many metrics there may be; a batch that would add more is refused.
     pub series_max: usize,

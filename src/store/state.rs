@@ -125,9 +125,8 @@ impl Shared {
 
     /// Looks at the disk and notes whether there is room to write.
     pub(super) fn look_at_disk(&self) {
-        const FREE_MIN: u64 = 256 * 1024 * 1024;
         let Ok((free, total)) = self.folder.space() else { return };
-        let least = self.settings.free_bytes_min.unwrap_or_else(|| FREE_MIN.max(total / 50));
+        let least = self.settings.free_bytes_min.unwrap_or_else(|| free_min(total));
         self.set_read_only(free < least);
     }
 
@@ -136,5 +135,26 @@ impl Shared {
             tracing::warn!(read_only, "disk space crossed its limit");
         }
         self.counting.read_only.store(read_only.into(), Ordering::Relaxed);
+    }
+}
+
+/// How many bytes of a disk this large stay free.
+///
+/// A quarter of a GiB, or 2 % where that is more; on a small disk an eighth, so that it is of use.
+fn free_min(total: u64) -> u64 {
+    const SPARE: u64 = 256 * 1024 * 1024;
+    SPARE.max(total / 50).min(total / 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::free_min;
+
+    #[test]
+    fn a_small_disk_is_of_use_and_a_large_one_keeps_two_percent() {
+        const MIB: u64 = 1024 * 1024;
+        assert_eq!(free_min(64 * MIB), 8 * MIB);
+        assert_eq!(free_min(10 * 1024 * MIB), 256 * MIB);
+        assert_eq!(free_min(100_000 * MIB), 2_000 * MIB);
     }
 }

@@ -30,11 +30,22 @@ pub(in crate::cli) async fn serve(listener: TcpListener, router: Router, stop: C
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let connections = TaskGroup::new();
     let accepting = async {
+        let mut refused = 0_u64;
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
             match listener.accept().await {
-                Ok((stream, peer)) => talk(&connections, &router, (stream, peer), place),
+                Ok((stream, peer)) => {
+                    if refused > 0 {
+                        tracing::warn!(refused, "connections are accepted again");
+                        refused = 0;
+                    }
+                    talk(&connections, &router, (stream, peer), place);
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
+                    // Said once: it may go on for long, and twenty times a second.
+                    if refused == 0 {
+                        tracing::warn!(%error, "cannot accept a connection");
+                    }
+                    refused += 1;
                     tokio::time::sleep(PAUSE).await;
                 }
             }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::store::folder::set_aside;
+
 /// A copy of the catalog beside it, as whole as the moment it was made.
 fn backup_path(catalog: &Path) -> PathBuf {
     catalog.with_extension("backup.db")
@@ -15,7 +17,11 @@ fn backup_path(catalog: &Path) -> PathBuf {
 /// and objects together hold everything. Before the first copy the log alone does: then an empty
 /// catalog is begun, and the replay fills it.
 pub(in crate::store) fn restore(path: &Path, quarantine: &Path) -> io::Result<()> {
-    set_aside(path, quarantine)?;
+    for suffix in ["", "-wal", "-shm"] {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(suffix);
+        set_aside(Path::new(&beside), quarantine)?;
+    }
     match fs::copy(backup_path(path), path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -34,23 +40,6 @@ pub(in crate::store) fn is_damage(error: &rusqlite::Error) -> bool {
             | rusqlite::Error::IntegralValueOutOfRange(..)
     );
     is_page || is_value
-}
-
-/// Moves the catalog and SQLite's files beside it away.
-fn set_aside(path: &Path, quarantine: &Path) -> io::Result<()> {
-    for suffix in ["", "-wal", "-shm"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        let from = PathBuf::from(name);
-        let Some(name) = from.file_name() else { continue };
-        let kept = (0u32..).map(|n| quarantine.join(format!("{n}-{}", name.to_string_lossy())));
-        let Some(kept) = kept.into_iter().find(|kept| !kept.exists()) else { continue };
-        match fs::rename(&from, kept) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// Copies the catalog as it is now, beside its writer. Blocking.

@@ -16,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::codec::SeriesNumber;
 use super::directory::{Directory, DirectoryWrite, Stream};
+use super::folder::{CATALOG_ID, FORMAT};
 use super::lsn::Lsn;
 use super::resource::{Condition, ResourceChange, ResourceKey};
 use super::series::{KnownSeries, SeriesIndex};
@@ -67,6 +68,7 @@ impl CatalogChange {
 impl Catalog {
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
         let connection = Connection::open(path)?;
+        mark(&connection)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
@@ -179,6 +181,19 @@ impl Catalog {
     pub(super) fn segments(&self) -> rusqlite::Result<Vec<SegmentRow>> {
         segments::load(&self.connection)
     }
+}
+
+/// Says in the file's header whose it is, so that the folder is known by it too.
+///
+/// ORDER: before there is a write-ahead log, so that the header itself is written.
+fn mark(connection: &Connection) -> rusqlite::Result<()> {
+    let number = |pragma| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
+    let is_ours = number("pragma application_id")? == i64::from(CATALOG_ID);
+    if is_ours && number("pragma user_version")? == i64::from(FORMAT) {
+        return Ok(());
+    }
+    connection.pragma_update(None, "application_id", CATALOG_ID)?;
+    connection.pragma_update(None, "user_version", FORMAT)
 }
 
 fn set_progress(transaction: &Transaction<'_>, name: &str, lsn: Lsn) -> rusqlite::Result<()> {

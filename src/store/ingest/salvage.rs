@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Damage;
 use super::block::{Block, MAGIC};
 use crate::store::codec::Fault;
+use crate::store::folder;
 use crate::store::lsn::Lsn;
 
 // Source: SQLite, "Database File Format", sections 1.5, 1.6 and 4.1.
@@ -144,12 +145,7 @@ pub(super) fn set_aside(database: &Path, quarantine: &Path) {
         PathBuf::from(name)
     };
     for path in [database.to_path_buf(), wal_path(database), shm] {
-        let Some(name) = path.file_name() else { continue };
-        let free = (0u32..).map(|n| quarantine.join(format!("{n}-{}", name.to_string_lossy())));
-        let Some(kept) = free.into_iter().find(|kept| !kept.exists()) else { continue };
-        if let Err(error) = fs::rename(&path, &kept)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
+        if let Err(error) = folder::set_aside(&path, quarantine) {
             tracing::warn!(path = %path.display(), %error, "cannot set damaged file aside");
         }
     }
