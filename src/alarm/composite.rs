@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::put::{check_actions, check_length, check_name};
@@ -53,6 +54,14 @@ impl CompositeAlarm {
         format!("{arn} transitioned to {state} at {}", long_date(at))
     }
 
+    /// Why it changed, when a child that was deleted is the cause.
+    ///
+    /// Differs: AWS's wording is not known.
+    pub fn reason_of_gone_child(scope: &Scope, child: &str, state: StateValue) -> String {
+        let arn = scope.arn("cloudwatch", format_args!("alarm:{child}"));
+        format!("{arn} was deleted and the alarm rule evaluates to {state}")
+    }
+
     /// Why it changed, when its definition is the cause.
     ///
     /// Source: recorded for a creation. Differs: the wording of an update is ours, alike.
@@ -93,6 +102,8 @@ pub struct PutCompositeAlarm {
     pub actions_suppressor_wait_period: Option<i64>,
     pub actions_suppressor_extension_period: Option<i64>,
     pub tags: Vec<Tag>,
+    #[serde(skip_serializing)]
+    pub action_configuration: Option<IgnoredAny>,
 }
 
 impl PutCompositeAlarm {
@@ -107,6 +118,9 @@ impl PutCompositeAlarm {
         check_actions(&mut found, "insufficientDataActions", &self.insufficient_data_actions);
         if !found.is_empty() {
             return Err(AlarmFault::Constraints(found));
+        }
+        if self.action_configuration.is_some() {
+            return Err(AlarmFault::NotSupported { parameter: "ActionConfiguration" });
         }
         let suppressor = self.suppressor()?;
         let rule = self.alarm_rule.ok_or(AlarmFault::Missing { parameter: "AlarmRule" })?;

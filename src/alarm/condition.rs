@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::put::{alarm_period, span_secs_max};
 use super::{
-    AlarmActions, AlarmOrigin, ComparisonOperator, MetricAlarm, SingleMetric, Threshold,
+    AlarmActions, AlarmCare, AlarmOrigin, ComparisonOperator, MetricAlarm, SingleMetric, Threshold,
     TreatMissingData, Watched,
 };
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
@@ -84,6 +84,8 @@ pub struct ConditionAlarm<'a> {
     pub missing: TreatMissingData,
     /// ARNs of what is told on ALARM and on OK.
     pub notify: Vec<Arc<str>>,
+    /// How often people are told.
+    pub care: AlarmCare,
     /// When the file was read.
     pub configured: Timestamp,
 }
@@ -125,7 +127,7 @@ impl Condition {
             treat_missing_data: Some(declared.missing),
             low_sample_count: None,
             origin: AlarmOrigin::CanaryFile { canary: Arc::clone(declared.canary) },
-            tags: Vec::new(),
+            tags: declared.care.tags(),
             configured: declared.configured,
         }
     }
@@ -497,6 +499,7 @@ mod tests {
             text,
             missing: TreatMissingData::Breaching,
             notify: vec!["arn:aws:sns:us-east-1:123456789012:oncall".into()],
+            care: AlarmCare::default(),
             configured: Timestamp::EPOCH,
         });
         let Watched::Metric(single) = &alarm.watched else { panic!("not on a metric") };

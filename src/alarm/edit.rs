@@ -197,6 +197,7 @@ impl From<&CompositeAlarm> for PutCompositeAlarm {
             actions_suppressor_wait_period: suppressor.map(|s| i64::from(s.wait_secs)),
             actions_suppressor_extension_period: suppressor.map(|s| i64::from(s.extension_secs)),
             tags: alarm.tags.clone(),
+            action_configuration: None,
         }
     }
 }

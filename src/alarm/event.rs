@@ -3,7 +3,7 @@ use serde_json::{Map, Value, json};
 use super::wording::instant;
 use super::{
     AlarmActions, AlarmState, AlarmType, CompositeAlarm, MetricAlarm, MetricDataQuery,
-    StateTransition, Suppression, Watched,
+    StateTransition, Suppression, Tag, Watched,
 };
 use crate::telemetry::{DEFAULT_EVENT_BUS, Dimensions, Event, Scope};
 use crate::time::Timestamp;
@@ -52,6 +52,14 @@ impl<'a> AlarmRef<'a> {
         match self {
             Self::Metric(alarm) => &alarm.actions,
             Self::Composite(alarm) => &alarm.actions,
+        }
+    }
+
+    /// Its tags.
+    pub fn tags(self) -> &'a [Tag] {
+        match self {
+            Self::Metric(alarm) => &alarm.tags,
+            Self::Composite(alarm) => &alarm.tags,
         }
     }
 
@@ -113,7 +121,7 @@ pub fn state_change_event(
 }
 
 /// A state as events write it; its reason data is a text here.
-fn state_form(state: &AlarmState) -> Value {
+pub(super) fn state_form(state: &AlarmState) -> Value {
     let mut form = Map::new();
     form.insert("value".into(), state.value.as_str().into());
     form.insert("reason".into(), state.reason.as_ref().into());

@@ -60,6 +60,18 @@ pub enum AlarmFault {
     NameTaken(Arc<str>),
     /// Children that do not exist.
     NoSuchChildren(Vec<Arc<str>>),
+    /// A tag that says how people are told, and cannot be read.
+    Care {
+        /// The tag's key.
+        tag: &'static str,
+        /// Its value.
+        value: Arc<str>,
+    },
+    /// A parameter of AWS that this server does not carry out.
+    NotSupported {
+        /// The parameter.
+        parameter: &'static str,
+    },
     /// A composite that would depend on itself.
     ///
     /// Differs: AWS accepts a cycle and stops evaluating the composites on it.
@@ -133,6 +145,13 @@ impl fmt::Display for AlarmFault {
                 "Could not save the composite alarm as alarms [{}] in the alarm rule do not exist",
                 names.join(", ")
             ),
+            Self::Care { tag, value } => write!(
+                f,
+                "The value {value} of tag {tag} is not a duration between 10s and 7d, such as 5m."
+            ),
+            Self::NotSupported { parameter } => {
+                write!(f, "The parameter {parameter} is not supported by this server.")
+            }
             Self::Cycle(path) => write!(f, "The alarm rule forms a cycle: {}", path.join(" -> ")),
         }
     }

@@ -148,7 +148,7 @@ impl HistoryItem {
     pub fn action(
         (alarm_name, alarm_type): (&Arc<str>, AlarmType),
         resource: &str,
-        outcome: ActionOutcome<'_>,
+        (outcome, published): (ActionOutcome<'_>, Option<&str>),
         (updated, at): (Timestamp, Timestamp),
     ) -> Self {
         let (state, error, summary) = match outcome {
@@ -163,7 +163,7 @@ impl HistoryItem {
             "actionState": state,
             "stateUpdateTimestamp": updated.as_millis(),
             "notificationResource": resource,
-            "publishedMessage": null,
+            "publishedMessage": published,
             "error": error,
         });
         Self {
@@ -297,7 +297,7 @@ mod tests {
         let item = HistoryItem::action(
             (&"cpu".into(), AlarmType::MetricAlarm),
             "arn:aws:sns:us-east-1:123456789012:t",
-            ActionOutcome::Failed("gone"),
+            (ActionOutcome::Failed("gone"), None),
             (Timestamp::from_millis(5), Timestamp::from_millis(6)),
         );
         assert!(item.summary.starts_with("Failed to execute action arn:aws:sns:"));

@@ -5,6 +5,7 @@
 //! function of its arguments: fetching datapoints, storing states and running actions belong to
 //! `monitor`, wire protocols to `api`.
 
+mod care;
 mod composite;
 mod condition;
 mod configuration_event;
@@ -21,11 +22,15 @@ mod reason;
 pub mod replay;
 mod rule;
 mod rule_parser;
+mod sns;
 mod state;
 mod suppression;
+#[cfg(test)]
+mod tables;
 mod window;
 mod wording;
 
+pub use care::{AlarmCare, DWELL_TAG, Message, REMIND_TAG, Told};
 pub use composite::{ActionsSuppressor, CompositeAlarm, PutCompositeAlarm, find_cycle};
 pub use condition::{Condition, ConditionAlarm};
 pub use configuration_event::configuration_change_event;
@@ -40,9 +45,10 @@ pub use event::{AlarmRef, state_change_event};
 pub use fault::{AlarmFault, Constraint, FaultCode, Must, QueriesFault};
 pub use history::{ActionOutcome, AlarmType, ConfigurationChange, HistoryItem, HistoryItemType};
 pub use math::{MathPlan, PlannedMetric};
-pub use put::PutMetricAlarm;
+pub use put::{EvaluationWindowKind, PutMetricAlarm};
 pub use rule::{AlarmRule, StateTerm};
 pub use rule_parser::RuleFault;
+pub use sns::{AfterMute, TopicText, function_event};
 pub use state::{AlarmState, StateTransition, StateValue, UnknownState};
 pub use suppression::{HeldActions, Suppression, SuppressionChange, SuppressionStep};
 pub use window::{Band, Datapoint, EvaluationWindow};

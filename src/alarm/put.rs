@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::fault::{
@@ -44,6 +45,25 @@ pub struct PutMetricAlarm {
     pub metrics: Vec<MetricDataQuery>,
     pub threshold_metric_id: Option<Arc<str>>,
     pub tags: Vec<Tag>,
+    pub evaluation_window: Option<EvaluationWindowKind>,
+    #[serde(skip_serializing)]
+    pub warm_up_configuration: Option<IgnoredAny>,
+    #[serde(skip_serializing)]
+    pub action_configuration: Option<IgnoredAny>,
+    #[serde(skip_serializing)]
+    pub evaluation_criteria: Option<IgnoredAny>,
+    pub evaluation_interval: Option<i64>,
+}
+
+/// How the window of an alarm moves: sliding, as it always does here, or with the clock.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+#[expect(missing_docs, reason = "each field is the API's member of the same name")]
+pub struct EvaluationWindowKind {
+    #[serde(skip_serializing)]
+    pub sliding_window: Option<IgnoredAny>,
+    #[serde(skip_serializing)]
+    pub wall_clock_window: Option<IgnoredAny>,
 }
 
 const NAME_MAX: usize = 255;
@@ -66,6 +86,7 @@ impl PutMetricAlarm {
     /// broken, in the order AWS checks them.
     pub fn validate(self, at: Timestamp) -> Result<MetricAlarm, AlarmFault> {
         self.check_constraints()?;
+        self.check_support()?;
         let comparison = self.comparison_operator.as_deref().and_then(ComparisonOperator::parse);
         let (Some(name), Some(comparison)) = (self.alarm_name.clone(), comparison) else {
             // Both were just checked.
@@ -145,6 +166,23 @@ impl PutMetricAlarm {
             push("tags", Some(format!("{} tags", self.tags.len())), Must::HaveLengthTo(TAGS_MAX));
         }
         if found.is_empty() { Ok(()) } else { Err(AlarmFault::Constraints(found)) }
+    }
+
+    /// What is not carried out here is refused: an alarm that is judged by other rules than those
+    /// that were asked for would be a silent wrong answer.
+    fn check_support(&self) -> Result<(), AlarmFault> {
+        let wall_clock = self.evaluation_window.as_ref().and_then(|w| w.wall_clock_window);
+        let asked = [
+            ("EvaluationCriteria", self.evaluation_criteria.is_some()),
+            ("EvaluationInterval", self.evaluation_interval.is_some()),
+            ("EvaluationWindow.WallClockWindow", wall_clock.is_some()),
+            ("WarmUpConfiguration", self.warm_up_configuration.is_some()),
+            ("ActionConfiguration", self.action_configuration.is_some()),
+        ];
+        match asked.into_iter().find(|(_, given)| *given) {
+            Some((parameter, _)) => Err(AlarmFault::NotSupported { parameter }),
+            None => Ok(()),
+        }
     }
 
     fn watched(&self, comparison: ComparisonOperator) -> Result<Watched, AlarmFault> {

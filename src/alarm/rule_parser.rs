@@ -22,6 +22,14 @@ pub enum RuleFault {
     /// Over 500 terms and parentheses.
     #[error("the rule has more than {ELEMENTS_MAX} elements")]
     TooManyElements,
+    /// An `AT_LEAST` that always or never holds.
+    #[error("AT_LEAST asks for 1 to {listed} alarms or for 1% to 100%, not for {asked}")]
+    Quorum {
+        /// What it asks for.
+        asked: String,
+        /// How many alarms it lists.
+        listed: usize,
+    },
     /// Something else stands where this should.
     #[error("expected {expected} at position {at}, found {found}")]
     Expected {
@@ -133,6 +141,16 @@ impl<'a> Parser<'a> {
         }
         self.close()?;
         self.close()?;
+        // Source: CloudWatch User Guide, "AT_LEAST". Differs: that a number which can never be
+        // reached is refused is ours; such a rule could only be a slip.
+        let (most, unit) = match quorum {
+            Quorum::Count(_) => (u32::try_from(alarms.len()).unwrap_or(u32::MAX), ""),
+            Quorum::Percent(_) => (100, "%"),
+        };
+        if !(1..=most).contains(&number) {
+            let asked = format!("{number}{unit}");
+            return Err(RuleFault::Quorum { asked, listed: alarms.len() });
+        }
         Ok(Expression::AtLeast { quorum, wanted, alarms })
     }
 

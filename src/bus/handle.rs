@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, Semaphore};
@@ -25,6 +26,8 @@ pub struct BusHandle {
     pub(super) topics: Topics,
     pub(super) router: Router,
     pub(super) discovery: Discovery,
+    /// Names and ARNs of the functions that a command is configured for.
+    pub(super) functions: Arc<BTreeSet<Arc<str>>>,
     pub(super) tasks: TaskGroup,
     pub(super) replay_stops: Arc<ReplayStops>,
     /// Told when rules changed.

@@ -11,6 +11,7 @@
 //!                            -> dead-letter queue, once given up
 //! ```
 
+mod act;
 mod archive;
 mod carry;
 mod connection;

@@ -85,6 +85,7 @@ impl BusHandle {
             topics,
             router,
             discovery,
+            functions: Arc::default(),
             tasks: TaskGroup::new(),
             replay_stops: Arc::default(),
             changed,
@@ -130,6 +131,7 @@ impl Bus {
             has_mail: notifier.has_mail(),
         })
         .await?;
+        let functions = Arc::new(settings.functions.keys().cloned().collect());
         let carrier = Arc::new(Carrier {
             store: store.clone(),
             queues: queues.clone(),
@@ -169,6 +171,7 @@ impl Bus {
             topics,
             router,
             discovery,
+            functions,
             tasks: turns.clone(),
             replay_stops: Arc::default(),
             changed,

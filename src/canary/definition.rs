@@ -17,6 +17,7 @@ use super::schedule::Schedule;
 use super::template::{TemplateValue, Text};
 use super::xpath::XPath;
 use crate::diagnostic::{SourceFile, Span};
+use crate::time::Timestamp;
 
 /// One canary: what a file, or one entry of it, defines.
 #[derive(Clone, Debug)]
@@ -54,6 +55,36 @@ pub struct Canary {
     pub body: CanaryBody,
     /// Its alarms.
     pub alarms: Vec<AlarmDeclaration>,
+    /// What it means when none of its runs is recorded.
+    pub silence: Silence,
+    /// Windows in which no run starts.
+    pub maintenance: Vec<MaintenanceWindow>,
+}
+
+/// What it means when none of a canary's runs is recorded for three periods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Silence {
+    /// The watch itself is broken: an alarm.
+    #[default]
+    Alarm,
+    /// Nothing.
+    Ignore,
+}
+
+/// A window in which no run of a canary starts and its alarms rest.
+#[derive(Clone, Debug)]
+pub struct MaintenanceWindow {
+    /// When it opens.
+    pub starts: Schedule,
+    /// How long it is open.
+    pub lasts: Duration,
+}
+
+impl MaintenanceWindow {
+    /// When the last window that opened until `at` closes, or closed.
+    pub fn closes(&self, at: Timestamp) -> Option<Timestamp> {
+        self.starts.last_until(at, Duration::ZERO).map(|opened| opened.plus(self.lasts))
+    }
 }
 
 /// Parameters of one run: the values of a matrix's keys, or the columns of a row.
@@ -298,6 +329,10 @@ pub struct AlarmDeclaration {
     pub missing: MissingData,
     /// Names of notification channels.
     pub notify: Vec<Arc<str>>,
+    /// The least time between two messages.
+    pub dwell: Option<Duration>,
+    /// The time between two reminders.
+    pub remind: Option<Duration>,
 }
 
 /// How periods without data count, as CloudWatch's `TreatMissingData`.

@@ -616,11 +616,7 @@ mod tests {
         let (_folder, store, tasks) = filled(&values).await;
         let scope = Scope::default();
         for child in children {
-            let condition = AlarmCondition {
-                state: AlarmState::initial(START),
-                suppression: crate::alarm::Suppression::None,
-                muted: None,
-            };
+            let condition = AlarmCondition::free(AlarmState::initial(START));
             let resources = store.resources();
             resources
                 .put(&scope, super::super::kind::METRIC_ALARM, &child.name, child)

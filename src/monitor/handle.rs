@@ -8,7 +8,7 @@ use super::hosted::{HostedCanaries, HostedParts};
 use super::logs::LogRules;
 use super::memory::RunMemory;
 use super::record::Recorder;
-use super::schedule::{CanaryList, ScheduleCommand};
+use super::schedule::{CanaryList, ScheduleCommand, Switched};
 use super::settings::MonitorSettings;
 use super::trails::TrailHandle;
 use crate::canary::definition::Canary;
@@ -108,6 +108,27 @@ impl MonitorHandle {
     /// What is wrong with files of the folder since it last changed.
     pub fn folder_faults(&self) -> Arc<[Fault]> {
         self.list.faults()
+    }
+
+    /// Takes a canary of the folder off its schedule.
+    pub async fn pause(&self, canary: &str) -> Switched {
+        self.switch(|answer| ScheduleCommand::Pause(canary.into(), answer)).await
+    }
+
+    /// Puts a canary of the folder on its schedule again, and runs it.
+    pub async fn resume(&self, canary: &str) -> Switched {
+        self.switch(|answer| ScheduleCommand::Resume(canary.into(), answer)).await
+    }
+
+    async fn switch(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Switched>) -> ScheduleCommand,
+    ) -> Switched {
+        let (answer, answered) = oneshot::channel();
+        if self.schedule.send(command(answer)).await.is_err() {
+            return Switched::Unknown;
+        }
+        answered.await.unwrap_or(Switched::Unknown)
     }
 
     /// Runs a canary now, as if it were due; says whether there is such a canary.

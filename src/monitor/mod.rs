@@ -39,7 +39,7 @@ pub use alarms::{
     AlarmSnapshot, ForcedState, MuteFault, MuteStatus, PutMuteRule,
 };
 pub use brought::{BringError, BroughtRun};
-pub use deliver::OutboxRow;
+pub use deliver::{ActionText, OutboxRow};
 pub use handle::MonitorHandle;
 pub use hosted::{
     Bundle, BundleFault, CanaryConfig, CanaryDryRunRow, CanaryRetry, CanaryRunConfig, CanaryTiming,
@@ -53,7 +53,7 @@ pub use logs::{
 };
 pub use metric_streams::{MetricStreamFilter, MetricStreamRow, StreamFormat};
 pub use run_row::{ArtifactRow, CanaryRow, CanaryRunRow, CanaryState};
-pub use schedule::declared_alarms;
+pub use schedule::{Switched, declared_alarms};
 pub use settings::{MonitorSettings, RunFollower};
 pub use start::{Monitor, MonitorError, MonitorParts};
 pub use trails::{

@@ -6,6 +6,7 @@ use super::kind;
 use super::logs::LogRules;
 use super::memory::RunMemory;
 use super::run_row::{ArtifactRow, CanaryRow, CanaryRunRow};
+use super::schedule::{LATENESS, NAMESPACE, SkipReason};
 use super::settings::{MonitorSettings, RunFollower};
 use crate::alarm::Condition;
 use crate::canary::definition::{AlarmDeclaration, Canary};
@@ -18,8 +19,6 @@ use crate::telemetry::{
 };
 use crate::time::{Clock, Period, Timestamp};
 
-/// The namespace of what the scheduler tells about itself.
-const NAMESPACE: &str = "Coalmine";
 /// How often a busy store is asked again, and how long is waited in between.
 const BUSY_TRIES: u32 = 20;
 const BUSY_WAIT: Duration = Duration::from_millis(50);
@@ -59,7 +58,7 @@ impl Recorder {
             metrics.for_each(|datum| datum.storage_resolution = StorageResolution::High);
         }
         let at = report.started;
-        let mut own = vec![(at, "ScheduleLateness", seconds(facts.late), StandardUnit::Seconds)];
+        let mut own = vec![(at, LATENESS, seconds(facts.late), StandardUnit::Seconds)];
         if facts.missed > 0 {
             own.push((at, "RunsMissed", count(facts.missed), StandardUnit::Count));
         }
@@ -89,12 +88,20 @@ impl Recorder {
     }
 
     /// Keeps that a run was due and did not start.
-    pub(super) async fn skipped(&self, canary: &Arc<str>, slot: Timestamp, reason: &'static str) {
-        let row = CanaryRunRow::skipped(canary, slot, reason);
+    pub(super) async fn skipped(&self, canary: &Arc<str>, slot: Timestamp, reason: SkipReason) {
+        let row = CanaryRunRow::skipped(canary, slot, reason.as_str());
         let mut batch = TelemetryBatch::new(self.settings.scope.clone());
-        add_own_metrics(&mut batch, canary, &[(slot, "RunsSkipped", 1.0, StandardUnit::Count)]);
+        let mut own = vec![(slot, "RunsSkipped", 1.0, StandardUnit::Count)];
+        if reason == SkipReason::Maintenance {
+            // Whoever skips on purpose is not silent.
+            own.push((slot, LATENESS, 0.0, StandardUnit::Seconds));
+        }
+        add_own_metrics(&mut batch, canary, &own);
         self.keep_own(canary, batch, Some(&row)).await;
-        tracing::warn!(%canary, reason, "run skipped");
+        match reason {
+            SkipReason::Maintenance => tracing::info!(%canary, "run skipped in a window"),
+            other => tracing::warn!(%canary, reason = other.as_str(), "run skipped"),
+        }
     }
 
     /// Keeps that slots passed and none of them is run.

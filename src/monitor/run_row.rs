@@ -155,6 +155,9 @@ pub struct CanaryRow {
     pub started: Option<Timestamp>,
     /// When it was last taken off.
     pub stopped: Option<Timestamp>,
+    /// Whether somebody took it off its schedule.
+    #[serde(default)]
+    pub paused: bool,
 }
 
 /// Whether a canary is scheduled, in AWS's words.
@@ -165,15 +168,19 @@ pub enum CanaryState {
     Ready,
     /// Its schedule is on.
     Running,
-    /// Its file is gone.
+    /// Its file is gone, or somebody paused it.
     Stopped,
 }
 
 impl CanaryRow {
     /// The row of a canary whose file was just read; `known` is its row so far.
     pub(super) fn of(scope: &Scope, canary: &Canary, known: Option<&Self>, now: Timestamp) -> Self {
-        let state =
-            if canary.schedule.is_some() { CanaryState::Running } else { CanaryState::Ready };
+        let paused = known.is_some_and(|row| row.paused) && canary.schedule.is_some();
+        let state = match canary.schedule {
+            Some(_) if paused => CanaryState::Stopped,
+            Some(_) => CanaryState::Running,
+            None => CanaryState::Ready,
+        };
         Self {
             id: canary_id(scope, &canary.name).into(),
             name: Arc::clone(&canary.name),
@@ -187,7 +194,8 @@ impl CanaryRow {
             created: known.map_or(now, |row| row.created),
             modified: now,
             started: Some(now).filter(|_| state == CanaryState::Running),
-            stopped: None,
+            stopped: known.and_then(|row| row.stopped).filter(|_| paused),
+            paused,
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::alarms::{AlarmHandle, AlarmParts};
-use super::deliver::{Deliverer, NEW_ROWS_MAX};
+use super::deliver::{Backlog, Deliverer, NEW_ROWS_MAX};
 use super::handle::MonitorHandle;
 use super::hosted::{HostedCanaries, HostedParts};
 use super::kind;
@@ -22,6 +22,7 @@ use super::schedule::{
 use super::settings::MonitorSettings;
 use super::trails::{InsightWatch, TrailDeliverer, TrailHandle};
 use super::watch::FolderWatch;
+use crate::bus::BusHandle;
 use crate::notify::Notifier;
 use crate::runner::Runner;
 use crate::store::{Page, ReadError, RowPage, Store};
@@ -56,6 +57,9 @@ pub struct MonitorParts {
     pub runner: Runner,
     /// Tells people.
     pub notifier: Notifier,
+    /// Carries actions on topics and functions; without it they fail and say so. It is started
+    /// before the monitor, so that no event of an alarm passes unseen.
+    pub bus: Option<BusHandle>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -74,12 +78,12 @@ impl Monitor {
         parts: MonitorParts,
         tasks: &TaskGroup,
     ) -> Result<Self, MonitorError> {
-        let MonitorParts { store, runner, notifier, clock } = parts;
+        let MonitorParts { store, runner, notifier, bus, clock } = parts;
         let settings = Arc::new(settings);
         let groups = [tasks.child(), tasks.child(), tasks.child(), tasks.child()];
         let [scheduling, runs, alarm_tasks, deliveries] = groups;
         let memory = RunMemory::default();
-        let left = Deliverer::load(&store).await?;
+        let left = Backlog::of(&store).await?;
         let (outbox, new_rows) = mpsc::channel(NEW_ROWS_MAX);
         let alarm_parts = AlarmParts {
             store: store.clone(),
@@ -87,6 +91,7 @@ impl Monitor {
             settings: Arc::clone(&settings),
             memory: memory.clone(),
             outbox,
+            bus: bus.clone(),
         };
         let known = Known::load(&store, &settings).await?;
         let logs = LogRules::load(&store, Arc::clone(&clock)).await?;
@@ -113,6 +118,7 @@ impl Monitor {
         let deliverer = Deliverer {
             store,
             notifier,
+            bus,
             settings: Arc::clone(&settings),
             clock: Arc::clone(&clock),
             tasks: deliveries.clone(),

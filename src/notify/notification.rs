@@ -72,6 +72,10 @@ pub struct Notification {
     pub reason: Arc<str>,
     /// When the state changed.
     pub at: Timestamp,
+    /// How often the state changed since the last message without being told, because the alarm's
+    /// least time between two messages was not over.
+    #[serde(default)]
+    pub held: u32,
     /// Since when the trouble lasts: for a resolution, when it began.
     pub since: Timestamp,
     /// The canary, when the alarm is on one.
@@ -116,6 +120,8 @@ pub struct FailedCheck {
     pub actual: String,
 }
 
+/// So many changes that were not told make an alarm flap.
+const FLAPPING_MIN: u32 = 3;
 /// A long answer of a target does not belong in a message.
 const VALUE_CHARACTERS_MAX: usize = 300;
 
@@ -123,7 +129,8 @@ impl Notification {
     /// One line that says it all: `ALARM: shop, step "log in": status is 500, expected 200`.
     pub fn headline(&self) -> String {
         let subject = self.canary.as_ref().unwrap_or(&self.alarm);
-        let mut line = format!("{}: {}", self.kind.word(), shown(subject));
+        let flapping = if self.is_flapping() { " (flapping)" } else { "" };
+        let mut line = format!("{}{flapping}: {}", self.kind.word(), shown(subject));
         if self.kind == NotificationKind::Resolved {
             // Writing to a String cannot fail.
             write!(line, " after {}", lasted(self.at.millis_since(self.since))).unwrap_or(());
@@ -138,11 +145,19 @@ impl Notification {
         line
     }
 
+    /// Whether the alarm goes to and fro faster than it may be told.
+    pub const fn is_flapping(&self) -> bool {
+        self.held >= FLAPPING_MIN
+    }
+
     /// The facts beside the headline, in the order a person asks for them.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = Vec::new();
         let mut fact = |name, value: String| facts.push((name, value));
         fact("since", self.since.to_string());
+        if self.held > 0 {
+            fact("not told", format!("{} changes since the last message", self.held));
+        }
         if let Some(run) = &self.run {
             if let Some(step) = &run.step {
                 fact("step", shown(step));
@@ -219,6 +234,7 @@ impl Notification {
             state: StateValue::Alarm,
             reason: "Threshold Crossed: 1 out of the last 1 datapoints".into(),
             at: Timestamp::from_secs(1_700_000_000),
+            held: 0,
             since: Timestamp::from_secs(1_700_000_000),
             canary: Some("shop".into()),
             run: Some(FailedRun {
@@ -279,6 +295,19 @@ ALARM: shop, step \"log in\": status is 500, expected 200
             notification.at = notification.since.plus_millis(seconds * 1_000);
             assert_eq!(notification.headline(), expected);
         }
+    }
+
+    #[test]
+    fn an_alarm_that_flaps_says_so_and_how_often() {
+        let mut notification = Notification { held: 2, ..Notification::example() };
+        assert!(notification.headline().starts_with("ALARM: shop"));
+        notification.held = 7;
+        assert!(notification.headline().starts_with("ALARM (flapping): shop"));
+        let told = ("not told", "7 changes since the last message".to_owned());
+        assert!(notification.facts().contains(&told));
+        notification.kind = NotificationKind::Reminder;
+        notification.held = 0;
+        assert!(notification.headline().starts_with("STILL ALARM: shop"));
     }
 
     #[test]

@@ -46,6 +46,14 @@ pub enum DeliveryFault {
         /// The name.
         channel: String,
     },
+    /// The bus, which carries topics and functions, did not take it.
+    #[error("{receiver} did not take it: {why}")]
+    NotTaken {
+        /// The topic or function.
+        receiver: String,
+        /// What the bus said.
+        why: String,
+    },
     /// The receiver answered, and not with success.
     #[error("the receiver answered {status}: {}", said(.body))]
     Answered {

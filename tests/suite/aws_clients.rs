@@ -27,6 +27,7 @@ async fn passes(file: &str) {
         .env("COALMINE_ENDPOINT", server.url())
         .env("COALMINE_DAEMON", server.daemon())
         .env("COALMINE_DATA", server.folder())
+        .env("COALMINE_PROGRAM", env!("CARGO_BIN_EXE_coalmine"))
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()
@@ -85,6 +86,16 @@ async fn boto3_puts_and_describes_alarms_in_three_protocols() {
 #[tokio::test(flavor = "multi_thread")]
 async fn boto3_mutes_alarms_and_hears_of_their_changes() {
     passes("test_mute_rules").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_hears_of_alarms_by_topics() {
+    passes("test_alarm_actions").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notifications_outlive_kills_and_failing_receivers() {
+    passes("test_outbox").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,21 +46,22 @@ impl Server {
         let store = Store::open(StoreSettings::new(folder.path()), Arc::clone(&clock), &engines)
             .await
             .expect("an empty folder is a store");
-        let parts = MonitorParts {
-            store: store.clone(),
-            runner: Runner::new(RunnerSettings::default(), Arc::clone(&clock)),
-            notifier: Notifier::new(BTreeMap::new(), Arc::clone(&clock)).expect("no channels"),
-            clock: Arc::clone(&clock),
-        };
-        let monitor = Monitor::start(MonitorSettings::default(), parts, &engines)
-            .await
-            .expect("an empty store is read");
         let bus_parts = BusParts {
             store: store.clone(),
             notifier: Notifier::new(BTreeMap::new(), Arc::clone(&clock)).expect("no channels"),
             clock: Arc::clone(&clock),
         };
         let bus = Bus::start(BusSettings::default(), bus_parts, &engines)
+            .await
+            .expect("an empty store is read");
+        let parts = MonitorParts {
+            store: store.clone(),
+            runner: Runner::new(RunnerSettings::default(), Arc::clone(&clock)),
+            notifier: Notifier::new(BTreeMap::new(), Arc::clone(&clock)).expect("no channels"),
+            bus: Some(bus.handle().clone()),
+            clock: Arc::clone(&clock),
+        };
+        let monitor = Monitor::start(MonitorSettings::default(), parts, &engines)
             .await
             .expect("an empty store is read");
         let state = ApiState {

@@ -10,7 +10,7 @@ use coalmine::alarm::{HistoryItem, HistoryItemType, PutMetricAlarm, StateValue};
 use coalmine::canary::report::RunOutcome;
 use coalmine::monitor::{
     CanaryRow, CanaryRunRow, CanaryState, ForcedState, Monitor, MonitorHandle, MonitorParts,
-    MonitorSettings, OutboxRow, kind,
+    MonitorSettings, OutboxRow, Switched, kind,
 };
 use coalmine::notify::{ChannelSettings, Notifier, RetryPolicy, WebhookSettings};
 use coalmine::runner::{Runner, RunnerSettings};
@@ -45,7 +45,7 @@ impl House {
         let channels = BTreeMap::from([("oncall".into(), ChannelSettings::Webhook(webhook))]);
         let notifier = Notifier::new(channels, Arc::clone(&clock)).unwrap();
         let runner = Runner::new(RunnerSettings::default(), Arc::clone(&clock));
-        let parts = MonitorParts { store: store.clone(), runner, notifier, clock };
+        let parts = MonitorParts { store: store.clone(), runner, notifier, bus: None, clock };
         let monitor = Monitor::start(settings, parts, &tasks).await.unwrap();
         Self { store, monitor, tasks }
     }
@@ -393,5 +393,60 @@ async fn a_run_under_way_when_the_monitor_stops_is_cancelled_and_kept() {
     let outcomes: Vec<RunOutcome> =
         house.runs("a").await.into_iter().map(|run| run.outcome).collect();
     assert!(outcomes.contains(&RunOutcome::Cancelled), "{outcomes:?}");
+    house.close().await;
+}
+
+/// A canary that somebody took off its schedule stays off over a restart and an edit of its file,
+/// runs when it is told to, and goes on when it is put on again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_canary_stays_paused_until_it_is_resumed() {
+    let (data, canaries) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let receiver = Receiver::start(|_| Answer::Status(200)).await;
+    let (target, _) = shop().await;
+    let file = canaries.path().join("a.yaml");
+    std::fs::write(&file, canary("a", &target, "")).unwrap();
+    let settings = MonitorSettings {
+        canaries: Some(canaries.path().to_owned()),
+        look_every: Duration::from_millis(20),
+        ..impatient()
+    };
+    let house = House::open(data.path(), &receiver, settings.clone()).await;
+    until(async || house.runs("a").await.pop()).await;
+    assert_eq!(house.handle().pause("none").await, Switched::Unknown);
+    assert_eq!(house.handle().pause("a").await, Switched::Done);
+    assert_eq!(house.handle().pause("a").await, Switched::Already);
+    house.close().await;
+
+    let house = House::open(data.path(), &receiver, settings).await;
+    until(async || house.handle().canaries().pop()).await;
+    let row = house.canary("a").await.unwrap();
+    assert_eq!((row.state, row.paused), (CanaryState::Stopped, true));
+    std::fs::write(&file, canary("a", &target, "description: edited\n")).unwrap();
+    until(async || house.canary("a").await.filter(|row| row.description.is_some())).await;
+    let before = house.runs("a").await.len();
+    assert!(house.handle().run_now("a").await);
+    until(async || (house.runs("a").await.len() > before).then_some(())).await;
+    assert_eq!(house.runs("a").await.len(), before + 1);
+    assert_eq!(house.handle().resume("a").await, Switched::Done);
+    until(async || (house.runs("a").await.len() > before + 3).then_some(())).await;
+    assert_eq!(house.canary("a").await.unwrap().state, CanaryState::Running);
+    let silent = house.handle().alarms().get(&Scope::default(), "Synthetics-Alarm-a-silent");
+    assert_eq!(silent.unwrap().state(), StateValue::Ok);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_run_starts_in_a_maintenance_window_and_each_is_told() {
+    let (data, canaries) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let receiver = Receiver::start(|_| Answer::Status(200)).await;
+    let (target, _) = shop().await;
+    let window = "maintenance:\n  - { starts: cron(0 0 * * ? *), lasts: 25h }\n";
+    std::fs::write(canaries.path().join("a.yaml"), canary("a", &target, window)).unwrap();
+    let settings = MonitorSettings { canaries: Some(canaries.path().to_owned()), ..impatient() };
+    let house = House::open(data.path(), &receiver, settings).await;
+    let runs = until(async || Some(house.runs("a").await).filter(|runs| runs.len() >= 2)).await;
+    assert!(runs.iter().all(|run| run.outcome == RunOutcome::Skipped));
+    assert_eq!(runs[0].reason.as_deref(), Some("skipped: maintenance"));
+    assert_eq!(target.connections(), 0);
     house.close().await;
 }

@@ -5,6 +5,7 @@
 mod backtest_alarm;
 mod find_events;
 mod put_run;
+mod run_canary;
 
 use super::error::Fault;
 use super::fault::VALIDATION;
@@ -30,6 +31,7 @@ pub(super) fn service() -> Service {
             operation("BacktestAlarm", Effect::ReadsData, backtest_alarm::run),
             operation("FindEvents", Effect::ReadsData, find_events::run),
             operation("PutRun", Effect::WritesData, put_run::run),
+            operation("RunCanary", Effect::Writes, run_canary::run),
         ],
     }
 }

@@ -64,6 +64,13 @@ pub(super) async fn hosted(call: &Call, name: &str) -> Answer<HostedCanaryRow> {
     Err(CONFLICT.because(format!("The canary is of the file {file}, and is changed there.")))
 }
 
+/// Whether the canary of a name is of the folder; no other scope has any.
+pub(super) async fn is_of_folder(call: &Call, name: &str) -> Answer<bool> {
+    let made = call.one::<HostedCanaryRow>(kind::HOSTED_CANARY, name).await?;
+    let is_own = call.scope() == call.state().monitor.scope();
+    Ok(made.is_none() && is_own && call.one::<CanaryRow>(kind::CANARY, name).await?.is_some())
+}
+
 /// Whether there is a canary of a name, made here or of the folder.
 pub(super) async fn any(call: &Call, name: &str) -> Answer<()> {
     match call.one::<HostedCanaryRow>(kind::HOSTED_CANARY, name).await? {

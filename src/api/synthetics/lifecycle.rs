@@ -9,7 +9,7 @@ use super::described::DescribedCanary;
 use super::tags::check_tags;
 use super::{CONFLICT, VALIDATION, canaries, hosted_error};
 use crate::api::call::{Answer, Call};
-use crate::monitor::{DryRunOrder, HostedCanaryRow, HostedFault, HostedState, kind};
+use crate::monitor::{DryRunOrder, HostedCanaryRow, HostedFault, HostedState, Switched, kind};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -116,14 +116,33 @@ pub(super) async fn delete(call: Call, input: NameInput) -> Answer<()> {
 pub(super) async fn start(call: Call, input: NameInput) -> Answer<()> {
     let name = input.name;
     call.concerns("AWS::Synthetics::Canary", &name);
+    if canaries::is_of_folder(&call, &name).await? {
+        return switched(&name, call.state().monitor.resume(&name).await, "running");
+    }
     canaries::hosted(&call, &name).await?;
     call.state().monitor.hosted().start_canary(call.scope(), &name).await.map_err(hosted_error)
+}
+
+/// What a canary of the folder says to being started or stopped: it is put on its schedule or
+/// taken off.
+fn switched(name: &str, switched: Switched, word: &str) -> Answer<()> {
+    match switched {
+        Switched::Done => Ok(()),
+        Switched::Already => Err(CONFLICT.because(format!("Canary {name} is already {word}."))),
+        Switched::NoSchedule => Err(CONFLICT.because(format!("Canary {name} has no schedule."))),
+        Switched::Unknown => {
+            Err(CONFLICT.because(format!("The file of canary {name} cannot be run.")))
+        }
+    }
 }
 
 /// Source: Synthetics API Reference, StopCanary.
 pub(super) async fn stop(call: Call, input: NameInput) -> Answer<()> {
     let name = input.name;
     call.concerns("AWS::Synthetics::Canary", &name);
+    if canaries::is_of_folder(&call, &name).await? {
+        return switched(&name, call.state().monitor.pause(&name).await, "stopped");
+    }
     canaries::hosted(&call, &name).await?;
     call.state().monitor.hosted().stop(call.scope(), &name).await.map_err(hosted_error)
 }

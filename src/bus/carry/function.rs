@@ -31,7 +31,7 @@ pub(super) async fn call(
 }
 
 /// `arn:aws:lambda:<region>:<account>:function:<name>`.
-fn name_of(arn: &str) -> Option<&str> {
+pub(in crate::bus) fn name_of(arn: &str) -> Option<&str> {
     let mut parts = arn.split(':').skip(5);
     (parts.next() == Some("function")).then(|| parts.next()).flatten()
 }

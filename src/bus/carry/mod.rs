@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(in crate::bus) use self::api_destination::Destinations;
+pub(in crate::bus) use self::function::name_of as function_name;
 use super::deliver::{Delivery, Fault, Receiver};
 use super::queue::{AttributeValue, MessageAttributes, NewMessage, Queues};
 use super::rule::Target;

@@ -10,7 +10,8 @@ use crate::alarm::Condition;
 use crate::canary::action::Action;
 use crate::canary::definition::{
     AlarmDeclaration, BrowserSettings, Canary, CanaryBody, ColourScheme, ConnectionReuse,
-    MissingData, OverlapPolicy, RetryPolicy, SecretDeclaration, Step, StepRole,
+    MaintenanceWindow, MissingData, OverlapPolicy, RetryPolicy, SecretDeclaration, Silence, Step,
+    StepRole,
 };
 use crate::canary::document::Node;
 use crate::canary::load::{Fault, Imports, Loaded};
@@ -117,6 +118,9 @@ fn read_fields(
     let connections = fields.node("connections").and_then(|node| reader.choice(node, &reuse));
     let browser = fields.node("browser").and_then(|node| browser_settings(node, reader));
     let alarms = fields.node("alarms").map(|node| alarms(node, reader)).unwrap_or_default();
+    let silences = [("alarm", Silence::Alarm), ("ignore", Silence::Ignore)];
+    let silence = fields.node("silence").and_then(|node| reader.choice(node, &silences));
+    let maintenance = fields.node("maintenance").map(|node| maintenance(node, reader));
     let description = fields.node("description").and_then(|node| reader.text(node));
     Some(Canary {
         name: name?,
@@ -135,6 +139,8 @@ fn read_fields(
         browser: browser.unwrap_or_default(),
         body: CanaryBody::Steps(steps?),
         alarms,
+        silence: silence.unwrap_or_default(),
+        maintenance: maintenance.unwrap_or_default(),
     })
 }
 
@@ -229,6 +235,28 @@ pub(super) fn secrets(node: &Node, reader: &mut Reader<'_>) -> Vec<SecretDeclara
     all
 }
 
+fn maintenance(node: &Node, reader: &mut Reader<'_>) -> Vec<MaintenanceWindow> {
+    let mut windows = Vec::new();
+    for item in reader.list(node).unwrap_or(&[]) {
+        let Some(fields) = Fields::of(item, item.span, &shapes::MAINTENANCE, reader) else {
+            continue;
+        };
+        let timezone = fields.node("timezone").and_then(|node| reader.text(node));
+        let lasts = fields.node("lasts").and_then(|node| reader.duration(node));
+        let Some(starts) = fields.node("starts") else { continue };
+        let Some(text) = reader.text(starts) else { continue };
+        let parsed = parsed_schedule((&text, timezone.as_deref()), starts.span, reader);
+        let (Some(schedule), Some(lasts)) = (parsed, lasts) else { continue };
+        if schedule.period().is_some() || schedule.is_once() {
+            let message = "a window opens by the calendar: cron(0 2 ? * SUN *)";
+            reader.error("schedule", message, starts.span);
+            continue;
+        }
+        windows.push(MaintenanceWindow { starts: schedule, lasts });
+    }
+    windows
+}
+
 fn schedule(node: &Node, reader: &mut Reader<'_>) -> Option<Schedule> {
     let (expression, timezone, span) = if node.as_map().is_some() {
         let fields = Fields::of(node, node.span, &shapes::SCHEDULE, reader)?;
@@ -238,12 +266,20 @@ fn schedule(node: &Node, reader: &mut Reader<'_>) -> Option<Schedule> {
     } else {
         (reader.text(node)?, None, node.span)
     };
-    let fault = match Schedule::parse(&expression, timezone.as_deref().unwrap_or("UTC")) {
+    parsed_schedule((&expression, timezone.as_deref()), span, reader)
+}
+
+fn parsed_schedule(
+    (expression, timezone): (&str, Option<&str>),
+    span: Span,
+    reader: &mut Reader<'_>,
+) -> Option<Schedule> {
+    let fault = match Schedule::parse(expression, timezone.unwrap_or("UTC")) {
         Ok(schedule) => return Some(schedule),
         Err(fault) => fault,
     };
     // Exact where the text was written as it is.
-    let shift = reader.file.slice(span).find(&*expression);
+    let shift = reader.file.slice(span).find(expression);
     let place = shift.map_or(span, |shift| {
         Span::new(fault.range.start + shift, fault.range.end + shift).within(span)
     });
@@ -338,6 +374,9 @@ pub(super) fn viewport(node: &Node, reader: &mut Reader<'_>) -> Option<(u32, u32
     size
 }
 
+const CARE_MIN: Duration = Duration::from_secs(10);
+const CARE_MAX: Duration = Duration::from_secs(7 * 86_400);
+
 fn alarms(node: &Node, reader: &mut Reader<'_>) -> Vec<AlarmDeclaration> {
     let treatments = [
         ("missing", MissingData::Missing),
@@ -351,6 +390,16 @@ fn alarms(node: &Node, reader: &mut Reader<'_>) -> Vec<AlarmDeclaration> {
         let missing = fields.node("missing").and_then(|node| reader.choice(node, &treatments));
         let name = fields.node("name").and_then(|node| reader.text(node));
         let notify = fields.node("notify").map(|node| texts(node, reader)).unwrap_or_default();
+        let mut care = |key| {
+            let node = fields.node(key)?;
+            let found = reader.duration(node)?;
+            if !(CARE_MIN..=CARE_MAX).contains(&found) || found.subsec_nanos() > 0 {
+                let message = format!("`{key}` lies between 10 seconds and 7 days");
+                reader.error("out-of-range", message, node.span);
+            }
+            Some(found)
+        };
+        let (dwell, remind) = (care("dwell"), care("remind"));
         let Some(when) = fields.node("when") else { continue };
         if let Some(text) = reader.text(when) {
             if let Err(fault) = Condition::parse(&text) {
@@ -358,7 +407,10 @@ fn alarms(node: &Node, reader: &mut Reader<'_>) -> Vec<AlarmDeclaration> {
                 reader.push(placed);
             }
             let missing = missing.unwrap_or_default();
-            alarms.push(AlarmDeclaration { name, when: text, span: when.span, missing, notify });
+            let span = when.span;
+            let when = text;
+            let alarm = AlarmDeclaration { name, when, span, missing, notify, dwell, remind };
+            alarms.push(alarm);
         }
     }
     alarms

@@ -48,6 +48,16 @@ pub(in crate::canary) static CANARY: Shape = shape(
         Key::optional("steps", ListOf(&STEP_OR_USE), "what it does"),
         Key::optional("teardown", ListOf(&STEP_OR_USE), "steps that run whatever happened"),
         Key::optional("alarms", ListOf(&Kind::Shape(&ALARM)), "alarms on its own metrics"),
+        Key::optional(
+            "silence",
+            Choice(&["alarm", "ignore"]),
+            "what it means when no run is recorded for three periods; alarm unless given",
+        ),
+        Key::optional(
+            "maintenance",
+            ListOf(&Kind::Shape(&MAINTENANCE)),
+            "windows in which no run starts and its alarms rest",
+        ),
     ],
 );
 
@@ -141,6 +151,17 @@ pub(super) static ALARM: Shape = shape(
             "how periods without data count",
         ),
         Key::optional("notify", OneOrMany(&Text), "names of notification channels"),
+        Key::optional("dwell", Duration, "least time between two messages; what flaps is held"),
+        Key::optional("remind", Duration, "while it stands, people are reminded this often"),
+    ],
+);
+
+pub(super) static MAINTENANCE: Shape = shape(
+    "a maintenance window",
+    &[
+        Key::required("starts", Text, "cron(..), as a schedule"),
+        Key::required("lasts", Duration, "how long it is open"),
+        Key::optional("timezone", Text, "IANA name; UTC unless given"),
     ],
 );
 

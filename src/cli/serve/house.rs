@@ -95,6 +95,7 @@ impl House {
             store: store.clone(),
             runner: runner.clone(),
             notifier,
+            bus: Some(bus.handle().clone()),
             clock: Arc::clone(&context.clock),
         };
         let settings = MonitorSettings {

@@ -2,12 +2,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::book::{AlarmDefinition, AlarmKey};
-use super::pass::Change;
+use super::pass::{Change, DueActions};
 use crate::alarm::{
     ActionOutcome, AlarmOrigin, AlarmRef, HistoryItem, MetricAlarm, StateTransition, StateValue,
-    Watched,
+    TopicText, Watched, function_event,
 };
-use crate::monitor::OutboxRow;
+use crate::bus::BusHandle;
+use crate::monitor::deliver::{ActionText, OutboxRow};
 use crate::monitor::memory::RunMemory;
 use crate::monitor::settings::MonitorSettings;
 use crate::notify::{Notification, NotificationKind};
@@ -19,6 +20,8 @@ pub(super) struct Announcer {
     pub(super) settings: Arc<MonitorSettings>,
     pub(super) channels: BTreeSet<Arc<str>>,
     pub(super) memory: RunMemory,
+    /// Carries topics and functions.
+    pub(super) bus: Option<BusHandle>,
 }
 
 /// What the actions of a transition come to.
@@ -29,74 +32,120 @@ pub(super) struct Announcement {
     pub(super) refused: Vec<HistoryItem>,
 }
 
+/// How an action is carried out.
+enum Way {
+    /// By a channel of the configuration.
+    Channel(Arc<str>),
+    /// By the bus.
+    Bus(ActionText),
+}
+
 impl Announcer {
     /// The rows that tell of `change`; none when its actions are held or not wanted.
     pub(super) fn announce(&self, change: &Change) -> Announcement {
         let mut announcement = Announcement::default();
-        let Some(transition) = &change.actions else { return announcement };
+        let Some(due) = &change.actions else { return announcement };
+        let transition = &due.transition;
         if is_first_ok_of_a_file(&change.definition, transition) {
             return announcement;
         }
         let alarm = change.alarm();
         for resource in alarm.actions().of(transition.to.value) {
-            match self.channel(resource) {
-                Ok(channel) => announcement.rows.push(OutboxRow {
-                    channel,
+            let ways = self.ways(change, due, resource);
+            for way in ways.iter().flatten() {
+                let (channel, text) = match way {
+                    Way::Channel(channel) => (channel, None),
+                    Way::Bus(text) => (resource, Some(text.clone())),
+                };
+                announcement.rows.push(OutboxRow {
+                    channel: Arc::clone(channel),
                     resource: Arc::clone(resource),
                     alarm_type: alarm.kind(),
                     sequence: transition.to.sequence,
-                    notification: self.notification(&change.key, alarm, transition),
+                    notification: self.notification(&change.key, alarm, due),
+                    text,
                     attempts: 0,
                     last_fault: None,
-                }),
-                Err(why) => announcement.refused.push(HistoryItem::action(
+                });
+            }
+            if let Err(why) = ways {
+                announcement.refused.push(HistoryItem::action(
                     (alarm.name(), alarm.kind()),
                     resource,
-                    ActionOutcome::Failed(&why),
+                    (ActionOutcome::Failed(&why), None),
                     (transition.at(), transition.at()),
-                )),
+                ));
             }
         }
         announcement
     }
 
-    /// The channel that an action's ARN stands for: a topic is the channel of its name.
-    fn channel(&self, resource: &str) -> Result<Arc<str>, String> {
+    /// Who carries out an action: a topic is the channel of its name, and the topic that clients
+    /// made; where there are both, both are told, since nobody is to miss a page.
+    fn ways(
+        &self,
+        change: &Change,
+        due: &DueActions,
+        resource: &Arc<str>,
+    ) -> Result<Vec<Way>, String> {
+        let (scope, alarm) = (&change.key.0, change.alarm());
         let mut parts = resource.splitn(6, ':');
-        let topic = match (parts.next(), parts.nth(1), parts.nth(2)) {
-            (Some("arn"), Some("sns"), Some(topic)) => topic,
-            _ => return Err(format!("actions of this kind are not carried out here: {resource}")),
-        };
-        match self.channels.get(topic) {
-            Some(channel) => Ok(Arc::clone(channel)),
-            None => Err(format!("no channel is called {topic}")),
+        let named = (parts.next(), parts.nth(1), parts.nth(2));
+        match (named, &self.bus) {
+            ((Some("arn"), Some("sns"), Some(topic)), bus) => {
+                let channel = self.channels.get(topic).cloned().map(Way::Channel);
+                let is_topic = bus.as_ref().is_some_and(|bus| bus.has_topic(resource));
+                let text = is_topic.then(|| {
+                    let text = TopicText::of(scope, alarm, &due.transition, due.after_mute);
+                    let TopicText { subject, message } = text;
+                    Way::Bus(ActionText::Topic { subject, message })
+                });
+                let ways: Vec<Way> = channel.into_iter().chain(text).collect();
+                if ways.is_empty() {
+                    return Err(format!("no channel is called {topic}, nor is there such a topic"));
+                }
+                Ok(ways)
+            }
+            ((Some("arn"), Some("lambda"), _), Some(bus)) if bus.has_function(resource) => {
+                let suppressed = change.condition.suppression;
+                let event = function_event(scope, alarm, &due.transition, suppressed);
+                Ok(vec![Way::Bus(ActionText::Function { event: event.to_string() })])
+            }
+            ((Some("arn"), Some("lambda"), _), _) => {
+                Err(format!("no command is configured for the function {resource}"))
+            }
+            _ => Err(format!("actions of this kind are not carried out here: {resource}")),
         }
     }
 
-    fn notification(
-        &self,
-        key: &AlarmKey,
-        alarm: AlarmRef<'_>,
-        transition: &StateTransition,
-    ) -> Notification {
+    fn notification(&self, key: &AlarmKey, alarm: AlarmRef<'_>, due: &DueActions) -> Notification {
+        let DueActions { transition, message, .. } = due;
         let (scope, name) = key;
         let arn = alarm.arn(scope);
         let canary = canary_of(alarm);
         let last = canary.as_ref().map(|canary| self.memory.of(canary)).unwrap_or_default();
         let (from, to) = (&transition.from, &transition.to);
         let is_resolved = from.value == StateValue::Alarm && to.value == StateValue::Ok;
+        let mut idempotency_key = transition.idempotency_key(&arn);
+        let (mut kind, mut at) = (NotificationKind::of(to.value), transition.at());
+        if let Some(since) = message.reminds_at {
+            // One transition is reminded of many times; each time is a message of its own.
+            idempotency_key = format!("{idempotency_key}-{}", since.as_secs());
+            (kind, at) = (NotificationKind::Reminder, since);
+        }
         Notification {
             version: 1,
-            key: transition.idempotency_key(&arn).into(),
+            key: idempotency_key.into(),
             incident: incident(&arn),
-            kind: NotificationKind::of(to.value),
+            kind,
             alarm: Arc::clone(name),
             alarm_arn: arn.into(),
             description: alarm.description().map(Into::into),
             previous: from.value,
             state: to.value,
             reason: Arc::clone(&to.reason),
-            at: transition.at(),
+            at,
+            held: message.held,
             since: if is_resolved { from.transitioned } else { to.transitioned },
             run: last.failed.filter(|_| to.value == StateValue::Alarm),
             last_good_run: last.good,

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::mute::AlarmMuteRule;
 use crate::alarm::{
-    AlarmRef, AlarmState, CompositeAlarm, MathPlan, MetricAlarm, StateValue, Suppression, Watched,
-    instant,
+    AlarmCare, AlarmRef, AlarmState, CompositeAlarm, MathPlan, MetricAlarm, StateValue,
+    Suppression, Told, Watched, instant,
 };
 use crate::telemetry::{MetricId, Scope};
 use crate::time::{TimeRange, Timestamp};
@@ -44,6 +44,9 @@ pub struct AlarmCondition {
     /// That a mute rule held its actions, and they are not done yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub muted: Option<Muted>,
+    /// What people were told last, of an alarm whose tags say how often they may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
 }
 
 /// Actions that a mute rule holds.
@@ -56,7 +59,7 @@ pub struct Muted {
 impl AlarmCondition {
     /// A state whose actions nothing holds.
     pub const fn free(state: AlarmState) -> Self {
-        Self { state, suppression: Suppression::None, muted: None }
+        Self { state, suppression: Suppression::None, muted: None, told: None }
     }
 }
 
@@ -113,6 +116,7 @@ impl MuteWindow {
 struct Tracked {
     snapshot: Arc<AlarmSnapshot>,
     plan: Option<Arc<MathPlan>>,
+    care: AlarmCare,
 }
 
 /// A metric alarm that is to be evaluated.
@@ -156,7 +160,9 @@ impl AlarmBook {
             self.composites_of.entry(child).or_default().insert(Arc::clone(&name));
         }
         let plan = plan(&snapshot.definition);
-        self.alarms.insert(key, Tracked { snapshot: Arc::new(snapshot), plan });
+        // Checked when the tags were set; of a store that says otherwise nothing is held back.
+        let care = AlarmCare::of_tags(snapshot.alarm().tags()).unwrap_or_default();
+        self.alarms.insert(key, Tracked { snapshot: Arc::new(snapshot), plan, care });
     }
 
     pub(in crate::monitor) fn remove(&mut self, key: &AlarmKey) -> Option<Arc<AlarmSnapshot>> {
@@ -234,6 +240,21 @@ impl AlarmBook {
     pub(in crate::monitor) fn composites_of(&self, key: &AlarmKey) -> Vec<AlarmKey> {
         let names = self.composites_of.get(key).into_iter().flatten();
         names.map(|name| (key.0.clone(), Arc::clone(name))).collect()
+    }
+
+    /// How often people are told of an alarm.
+    pub(in crate::monitor) fn care(&self, key: &AlarmKey) -> AlarmCare {
+        self.alarms.get(key).map(|tracked| tracked.care).unwrap_or_default()
+    }
+
+    /// Alarms of which time alone makes a message due.
+    pub(in crate::monitor) fn messages_due(&self, at: Timestamp) -> Vec<AlarmKey> {
+        let is_due = |tracked: &Tracked| {
+            let told = tracked.snapshot.condition.told;
+            told.and_then(|told| tracked.care.look(told, tracked.snapshot.state(), at)).is_some()
+        };
+        let due = self.alarms.iter().filter(|(_, tracked)| is_due(tracked));
+        due.map(|(key, _)| key.clone()).collect()
     }
 
     /// Adds or replaces a mute rule.

@@ -8,10 +8,12 @@ use super::book::{AlarmCondition, AlarmDefinition, AlarmKey, AlarmSnapshot};
 use super::evaluator::Evaluator;
 use super::mute::{MuteFault, PutMuteRule};
 use super::pass::Pass;
+use super::rest::CanaryRest;
 use crate::alarm::{
-    AlarmActions, AlarmFault, AlarmOrigin, AlarmRef, AlarmRule, AlarmState, AlarmType,
+    AlarmActions, AlarmCare, AlarmFault, AlarmOrigin, AlarmRef, AlarmRule, AlarmState, AlarmType,
     CompositeAlarm, ConfigurationChange, HistoryItem, MathPlan, MetricAlarm, PutCompositeAlarm,
-    PutMetricAlarm, StateValue, Tag, Watched, configuration_change_event, find_cycle,
+    PutMetricAlarm, StateValue, Tag, TreatMissingData, Watched, configuration_change_event,
+    find_cycle,
 };
 use crate::monitor::kind;
 use crate::store::{AppendError, ResourceChanges, SortKey};
@@ -68,7 +70,9 @@ pub(in crate::monitor) enum AlarmCommand {
     /// TagResource and UntagResource on a mute rule.
     SetMuteTags(Scope, Arc<str>, Vec<Tag>, CallAnswer),
     /// A canary file now declares these alarms and no others.
-    Declared(Scope, Arc<str>, Vec<MetricAlarm>),
+    Declared(AlarmKey, Vec<MetricAlarm>, Option<CanaryRest>),
+    /// Look at every metric alarm; answers how many there are.
+    EvaluateAll(oneshot::Sender<usize>),
     /// A run's metrics were stored.
     Recorded(Scope, Vec<MetricId>),
 }
@@ -126,10 +130,21 @@ impl Evaluator {
             AlarmCommand::SetMuteTags(scope, name, tags, answer) => {
                 answer.send(self.set_mute_tags(&scope, &name, tags).await).unwrap_or(());
             }
-            AlarmCommand::Declared(scope, canary, alarms) => {
+            AlarmCommand::Declared(key, alarms, rest) => {
+                match rest {
+                    Some(rest) => drop(self.rests.insert(key.clone(), rest)),
+                    None => drop(self.rests.remove(&key)),
+                }
+                let (scope, canary) = key;
                 if let Err(error) = self.declare(&scope, &canary, alarms).await {
                     tracing::warn!(%canary, %error, "cannot store a canary's alarms");
                 }
+            }
+            AlarmCommand::EvaluateAll(answer) => {
+                let subjects = self.book().subjects(|_| true);
+                let count = subjects.len();
+                self.evaluate(subjects, self.clock.now()).await;
+                answer.send(count).unwrap_or(());
             }
             AlarmCommand::Recorded(scope, metrics) => {
                 let subjects = self.book().watching(&scope, &metrics);
@@ -227,10 +242,12 @@ impl Evaluator {
             Some(_) => (ConfigurationChange::Updated, "updated"),
             None => (ConfigurationChange::Created, "created"),
         };
+        AlarmCare::of_tags(definition.as_ref().tags()).map_err(AlarmCallError::Refused)?;
         let known_mute = known.as_ref().and_then(|condition| condition.muted);
+        let told = known.as_ref().and_then(|condition| condition.told);
         // The state survives an update; the timers of a suppressor do not.
         let state = known.map_or_else(|| AlarmState::initial(now), |condition| condition.state);
-        let condition = AlarmCondition { muted: known_mute, ..AlarmCondition::free(state) };
+        let condition = AlarmCondition { muted: known_mute, told, ..AlarmCondition::free(state) };
         let alarm = definition.as_ref();
         let item = HistoryItem::configuration_update(alarm, &condition.state, change, (scope, now));
         let changes = match &definition {
@@ -259,6 +276,10 @@ impl Evaluator {
         }
         let subject = self.book().subject(&key);
         match subject {
+            // Its canary first gets the chance to run.
+            Some(subject)
+                if matches!(subject.alarm.origin, AlarmOrigin::CanaryFile { .. })
+                    && subject.alarm.treat_missing_data() == TreatMissingData::Breaching => {}
             Some(subject) => self.evaluate(vec![subject], now).await,
             None => {
                 let changes = {
@@ -311,6 +332,13 @@ impl Evaluator {
                 book.remove(&key(snapshot.alarm().name()));
             }
         }
+        let changes = {
+            let book = self.book();
+            let mut pass = Pass::new(&book, now);
+            snapshots.iter().for_each(|snapshot| pass.gone(&key(snapshot.alarm().name())));
+            pass.into_changes()
+        };
+        self.commit(changes, now).await;
         // Known names are deleted even when others are unknown.
         let known: BTreeSet<&Arc<str>> = snapshots.iter().map(|s| s.alarm().name()).collect();
         match names.iter().find(|name| !known.contains(name)) {

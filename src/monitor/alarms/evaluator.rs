@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use super::announce::Announcer;
 use super::book::{AlarmBook, AlarmKey, Subject};
 use super::command::AlarmCommand;
 use super::pass::{Change, Pass};
+use super::rest::CanaryRest;
 use super::window::evaluation_window;
 use crate::alarm::{AlarmOrigin, HistoryItem, StateTransition, evaluate, state_change_event};
 use crate::monitor::deliver::NewRow;
@@ -28,6 +29,8 @@ pub(in crate::monitor) struct Evaluator {
     pub(super) started: Timestamp,
     /// Alarms whose state was set by hand since their last boundary; new data leaves them alone.
     pub(super) forced: BTreeSet<AlarmKey>,
+    /// When the alarms of canary files rest, by the canary.
+    pub(super) rests: HashMap<AlarmKey, CanaryRest>,
 }
 
 /// Alarms are looked at on boundaries of this width; the finest cadence.
@@ -91,12 +94,13 @@ impl Evaluator {
 
     /// Evaluates every alarm whose cadence has a boundary here.
     pub(super) async fn boundary(&mut self, boundary: Timestamp) {
-        let is_due = |subject: &Subject| match subject.alarm.origin {
+        let is_due = |subject: &Subject| match &subject.alarm.origin {
             AlarmOrigin::Api => true,
-            // After a restart a canary first gets the chance to run: what is missing may only be
-            // missing because we were not there.
-            AlarmOrigin::CanaryFile { .. } => {
-                boundary >= self.started.plus(subject.alarm.period().as_duration())
+            AlarmOrigin::CanaryFile { canary } => {
+                // Before its file is read nobody knows whether it rests.
+                let rest = self.rests.get(&(subject.scope.clone(), Arc::clone(canary)));
+                let times = (self.started, boundary);
+                rest.is_some_and(|rest| rest.lets_judge(&subject.alarm, times))
             }
         };
         let mut subjects = self.book().due_at(boundary);
@@ -116,6 +120,21 @@ impl Evaluator {
             self.commit(changes, boundary).await;
         }
         self.end_mutes(boundary).await;
+        self.send_due_messages(boundary).await;
+    }
+
+    /// Tells what a dwell held back, and reminds.
+    async fn send_due_messages(&mut self, at: Timestamp) {
+        let changes = {
+            let book = self.book();
+            let due = book.messages_due(at);
+            let mut pass = Pass::new(&book, at);
+            due.iter().for_each(|key| pass.message_due(key));
+            pass.into_changes()
+        };
+        if !changes.is_empty() {
+            self.commit(changes, at).await;
+        }
     }
 
     async fn look_at_fresh_data(&mut self, now: Timestamp) {

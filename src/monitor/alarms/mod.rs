@@ -11,6 +11,7 @@ mod evaluator;
 mod mute;
 mod mute_command;
 mod pass;
+mod rest;
 mod tags;
 mod window;
 
@@ -25,6 +26,7 @@ use super::kind;
 use super::memory::RunMemory;
 use super::settings::MonitorSettings;
 use crate::alarm::{CompositeAlarm, MetricAlarm, PutCompositeAlarm, PutMetricAlarm};
+use crate::bus::BusHandle;
 use crate::notify::Notifier;
 use crate::store::{ReadError, Store};
 use crate::task::TaskGroup;
@@ -37,6 +39,7 @@ pub(in crate::monitor) use command::{AlarmCommand, CallAnswer};
 pub(in crate::monitor) use evaluator::Evaluator;
 pub use mute::{AlarmMuteRule, MuteFault, MuteStatus, PutMuteRule};
 pub(in crate::monitor) use pass::Pass;
+pub(in crate::monitor) use rest::CanaryRest;
 pub(in crate::monitor) use window::Reader;
 #[cfg(test)]
 pub(in crate::monitor) use window::evaluation_window;
@@ -59,6 +62,7 @@ pub(super) struct AlarmParts {
     pub(super) settings: Arc<MonitorSettings>,
     pub(super) memory: RunMemory,
     pub(super) outbox: mpsc::Sender<NewRow>,
+    pub(super) bus: Option<BusHandle>,
 }
 
 impl AlarmHandle {
@@ -73,7 +77,8 @@ impl AlarmHandle {
         let book = Arc::new(RwLock::new(load(&parts.store).await?));
         let (commands, obeyed) = mpsc::channel(COMMANDS_WAITING_MAX);
         let channels = notifier.channels().cloned().collect();
-        let announcer = Announcer { settings: parts.settings, channels, memory: parts.memory };
+        let announcer =
+            Announcer { settings: parts.settings, channels, memory: parts.memory, bus: parts.bus };
         let evaluator = Evaluator {
             started: parts.clock.now(),
             store: parts.store,
@@ -82,6 +87,7 @@ impl AlarmHandle {
             announcer,
             outbox: parts.outbox,
             forced: BTreeSet::new(),
+            rests: HashMap::new(),
         };
         tasks.spawn("alarms", |stop| evaluator.run(obeyed, stop));
         Ok(Self { book, commands })
@@ -157,9 +163,23 @@ impl AlarmHandle {
         self.ask(|answer| AlarmCommand::EnableActions(scope.clone(), names, switch, answer)).await
     }
 
-    /// A canary file declares these alarms and no others.
-    pub(super) async fn declare(&self, scope: &Scope, canary: &Arc<str>, alarms: Vec<MetricAlarm>) {
-        self.tell(AlarmCommand::Declared(scope.clone(), Arc::clone(canary), alarms)).await;
+    /// Evaluates every metric alarm now, as their boundaries do; gives how many there are, or
+    /// nothing once the monitor stops.
+    pub async fn evaluate_all(&self) -> Option<usize> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(AlarmCommand::EvaluateAll(answer)).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// A canary file declares these alarms and no others; they rest when it does.
+    pub(super) async fn declare(
+        &self,
+        (scope, canary): (&Scope, &Arc<str>),
+        alarms: Vec<MetricAlarm>,
+        rest: Option<CanaryRest>,
+    ) {
+        let key = (scope.clone(), Arc::clone(canary));
+        self.tell(AlarmCommand::Declared(key, alarms, rest)).await;
     }
 
     /// Metrics of a run are stored: whatever watches them is evaluated now.

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use super::book::{AlarmBook, AlarmCondition, AlarmDefinition, AlarmKey, MuteWindow, Muted};
 use crate::alarm::{
-    AlarmRef, AlarmState, CompositeAlarm, HeldActions, StateTransition, StateValue, Suppression,
-    SuppressionChange,
+    AfterMute, AlarmRef, AlarmState, CompositeAlarm, HeldActions, Message, StateTransition,
+    StateValue, Suppression, SuppressionChange, Told,
 };
 use crate::telemetry::Scope;
 use crate::time::Timestamp;
@@ -30,10 +30,21 @@ pub(in crate::monitor) struct Change {
     pub(in crate::monitor) condition: AlarmCondition,
     /// The transition, where the state changed; a suppression can change alone.
     pub(in crate::monitor) transition: Option<StateTransition>,
-    /// The state whose actions are to be done now.
-    pub(in crate::monitor) actions: Option<StateTransition>,
+    /// The actions that are to be done now.
+    pub(in crate::monitor) actions: Option<DueActions>,
     /// The window of a mute rule that is open.
     pub(in crate::monitor) mute: Option<MuteWindow>,
+}
+
+/// Actions that are to be done now.
+#[derive(Clone, Debug)]
+pub(in crate::monitor) struct DueActions {
+    /// What they tell of.
+    pub(in crate::monitor) transition: StateTransition,
+    /// What is said beside it.
+    pub(in crate::monitor) message: Message,
+    /// Whether a mute rule had held them.
+    pub(in crate::monitor) after_mute: AfterMute,
 }
 
 impl<'a> Pass<'a> {
@@ -71,6 +82,7 @@ impl<'a> Pass<'a> {
             }
         };
         let mute = self.book.mute_of(key, self.at);
+        let told = before.as_ref().and_then(|condition| condition.told);
         let muted = before.and_then(|condition| condition.muted);
         // While a window is open the first held transition says what people know.
         let muted = match (&mute, actions) {
@@ -81,13 +93,14 @@ impl<'a> Pass<'a> {
             }
         };
         let acts = actions == HeldActions::Run && mute.is_none();
-        let condition = AlarmCondition { state: transition.to.clone(), suppression, muted };
+        let (told, message) = self.tell(key, told, (transition.to.value, acts));
+        let condition = AlarmCondition { state: transition.to.clone(), suppression, muted, told };
         self.conditions.insert(key.clone(), condition.clone());
         self.found.push(Change {
             key: key.clone(),
             definition: snapshot.definition.clone(),
             condition,
-            actions: acts.then(|| transition.clone()),
+            actions: due(message, &transition, AfterMute::No),
             transition: Some(transition),
             mute,
         });
@@ -110,7 +123,8 @@ impl<'a> Pass<'a> {
             (Some(_), HeldActions::Run) => condition.muted.or(Some(Muted { told: None })),
             _ => condition.muted,
         };
-        let condition = AlarmCondition { suppression: after, muted, ..condition };
+        let (told, message) = self.tell(key, condition.told, (condition.state.value, acts));
+        let condition = AlarmCondition { suppression: after, muted, told, ..condition };
         self.conditions.insert(key.clone(), condition.clone());
         // The actions of the state that the composite is in now, however it came there.
         let state = &condition.state;
@@ -119,7 +133,7 @@ impl<'a> Pass<'a> {
             key: key.clone(),
             definition: snapshot.definition.clone(),
             transition: None,
-            actions: acts.then_some(current),
+            actions: due(message, &current, AfterMute::No),
             condition,
             mute,
         });
@@ -138,16 +152,71 @@ impl<'a> Pass<'a> {
         // What a suppressor still holds is its business.
         let is_held = condition.suppression != Suppression::None;
         let acts = muted.told != Some(state.value) && !is_held;
-        let condition = AlarmCondition { muted: None, ..condition };
+        let (told, message) = self.tell(key, condition.told, (state.value, acts));
+        let condition = AlarmCondition { muted: None, told, ..condition };
         self.conditions.insert(key.clone(), condition.clone());
+        let current = StateTransition { from: state.clone(), to: state };
         self.found.push(Change {
             key: key.clone(),
             definition: snapshot.definition.clone(),
             transition: None,
-            actions: acts.then(|| StateTransition { from: state.clone(), to: state }),
+            actions: due(message, &current, AfterMute::Yes),
             condition,
             mute: None,
         });
+    }
+
+    /// Time alone makes a message due: a dwell is over, or a reminder is.
+    pub(in crate::monitor) fn message_due(&mut self, key: &AlarmKey) {
+        let Some(snapshot) = self.book.get(key) else { return };
+        let Some(condition) = self.condition(key) else { return };
+        let Some(known) = condition.told else { return };
+        let is_held = condition.suppression != Suppression::None;
+        if is_held || self.book.mute_of(key, self.at).is_some() {
+            return;
+        }
+        let state = condition.state.clone();
+        let looked = self.book.care(key).look(known, state.value, self.at);
+        let Some((told, message)) = looked else { return };
+        let condition = AlarmCondition { told: Some(told), ..condition };
+        self.conditions.insert(key.clone(), condition.clone());
+        // People know the state that they were told of last.
+        let from = AlarmState { value: known.state, transitioned: known.at, ..state.clone() };
+        let current = StateTransition { from, to: state };
+        self.found.push(Change {
+            key: key.clone(),
+            definition: snapshot.definition.clone(),
+            transition: None,
+            actions: due(Some(message), &current, AfterMute::No),
+            condition,
+            mute: None,
+        });
+    }
+
+    /// What people know after actions that are due, or held.
+    fn tell(
+        &self,
+        key: &AlarmKey,
+        told: Option<Told>,
+        (state, acts): (StateValue, bool),
+    ) -> (Option<Told>, Option<Message>) {
+        if acts { self.book.care(key).due(told, state, self.at) } else { (told, None) }
+    }
+
+    /// A child of composites is gone: its terms are false from now on.
+    pub(in crate::monitor) fn gone(&mut self, child: &AlarmKey) {
+        for parent in self.book.composites_of(child) {
+            let Some(snapshot) = self.book.get(&parent) else { continue };
+            let AlarmDefinition::Composite(alarm) = &snapshot.definition else { continue };
+            self.suppressor(&parent);
+            let value = self.rule_state(&parent.0, alarm);
+            let Some(current) = self.condition(&parent) else { continue };
+            let reason =
+                || (CompositeAlarm::reason_of_gone_child(&parent.0, &child.1, value), None);
+            if let Some(transition) = current.state.transition(value, self.at, reason) {
+                self.transition(&parent, transition);
+            }
+        }
     }
 
     /// A composite is looked at because its definition changed.
@@ -217,6 +286,14 @@ impl<'a> Pass<'a> {
     }
 }
 
+fn due(
+    message: Option<Message>,
+    transition: &StateTransition,
+    after_mute: AfterMute,
+) -> Option<DueActions> {
+    message.map(|message| DueActions { transition: transition.clone(), message, after_mute })
+}
+
 impl Change {
     pub(in crate::monitor) fn alarm(&self) -> AlarmRef<'_> {
         self.definition.as_ref()
@@ -230,7 +307,7 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alarm::{MetricAlarm, PutCompositeAlarm};
+    use crate::alarm::{MetricAlarm, PutCompositeAlarm, Tag};
     use crate::monitor::AlarmSnapshot;
     use crate::monitor::alarms::mute::{AlarmMuteRule, PutMuteRule};
 
@@ -363,6 +440,60 @@ mod tests {
         assert_eq!(told(&changes), ["a ALARM acts"]);
         applied(&mut book, &changes);
         assert!(book.mutes_ended(at).is_empty());
+    }
+
+    #[test]
+    fn a_composite_whose_child_is_deleted_is_judged_anew() {
+        let mut book = book(&[("top", "ALARM(a)", None), ("not", "NOT ALARM(top)", None)]);
+        let changes = goes_to(&book, "a", StateValue::Alarm, 60);
+        applied(&mut book, &changes);
+        book.remove(&key("a"));
+        let mut pass = Pass::new(&book, Timestamp::from_secs(120));
+        pass.gone(&key("a"));
+        let changes = pass.into_changes();
+        assert_eq!(told(&changes), ["top OK acts", "not ALARM acts"]);
+        assert!(changes[0].state().reason.contains(":alarm:a was deleted"));
+    }
+
+    #[test]
+    fn tags_hold_back_what_flaps_and_remind_of_what_stands() {
+        let mut book = AlarmBook::default();
+        let tag = |key: &str, value: &str| Tag { key: key.into(), value: value.into() };
+        let tags = vec![tag("coalmine:dwell", "1m"), tag("coalmine:remind", "5m")];
+        let alarm = MetricAlarm { name: "a".into(), tags, ..MetricAlarm::example() };
+        let definition = AlarmDefinition::Metric(Arc::new(alarm));
+        let state = AlarmState { value: StateValue::Ok, ..AlarmState::initial(Timestamp::EPOCH) };
+        let condition = AlarmCondition::free(state);
+        book.put(&Scope::default(), AlarmSnapshot { definition, condition });
+        let mut seen = Vec::new();
+        for (value, seconds) in
+            [(StateValue::Alarm, 10), (StateValue::Ok, 20), (StateValue::Alarm, 30)]
+        {
+            let changes = goes_to(&book, "a", value, seconds);
+            seen.extend(told(&changes));
+            applied(&mut book, &changes);
+        }
+        assert_eq!(seen, ["a ALARM acts", "a OK held", "a ALARM held"]);
+        let mut look = |seconds| {
+            let at = Timestamp::from_secs(seconds);
+            let due = book.messages_due(at);
+            let mut pass = Pass::new(&book, at);
+            due.iter().for_each(|key| pass.message_due(key));
+            let changes = pass.into_changes();
+            applied(&mut book, &changes);
+            changes.into_iter().filter_map(|change| change.actions).map(|a| a.message).next()
+        };
+        assert_eq!(look(70), None);
+        assert_eq!(look(309), None);
+        assert_eq!(
+            look(310),
+            Some(Message { held: 2, reminds_at: Some(Timestamp::from_secs(310)) })
+        );
+        assert_eq!(look(320), None);
+        assert_eq!(
+            look(610),
+            Some(Message { held: 0, reminds_at: Some(Timestamp::from_secs(610)) })
+        );
     }
 
     #[test]

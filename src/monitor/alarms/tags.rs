@@ -4,7 +4,7 @@ use super::AlarmHandle;
 use super::book::{AlarmDefinition, AlarmSnapshot};
 use super::command::{AlarmCallError, AlarmCommand};
 use super::evaluator::Evaluator;
-use crate::alarm::{CompositeAlarm, MetricAlarm, Tag};
+use crate::alarm::{AlarmCare, CompositeAlarm, MetricAlarm, Tag};
 use crate::monitor::kind;
 use crate::store::ResourceChanges;
 use crate::telemetry::Scope;
@@ -31,6 +31,7 @@ impl Evaluator {
         name: Arc<str>,
         tags: Vec<Tag>,
     ) -> Result<(), AlarmCallError> {
+        AlarmCare::of_tags(&tags).map_err(AlarmCallError::Refused)?;
         let known = self.book().get(&(scope.clone(), Arc::clone(&name))).cloned();
         let Some(known) = known else { return Err(AlarmCallError::NoSuchAlarm { name }) };
         let (definition, changes) = match &known.definition {

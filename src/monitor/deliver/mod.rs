@@ -4,6 +4,7 @@
 //! Main type: [`Deliverer`]. Rows are written by `alarms`, in the same append as the transition
 //! they tell of; here they are only read, tried and deleted.
 
+mod backlog;
 mod queue;
 mod row;
 
@@ -16,12 +17,15 @@ use self::queue::{Lane, Queue};
 use super::kind;
 use super::settings::MonitorSettings;
 use crate::alarm::{ActionOutcome, HistoryItem};
+use crate::bus::BusHandle;
+use crate::bus::topic::{TopicError, TopicMessage};
 use crate::notify::{DeliveryFault, DeliveryOutcome, NextTry, Notifier};
-use crate::store::{AppendError, ReadError, ResourceChanges, SortKey, Store};
+use crate::store::{AppendError, ResourceChanges, SortKey, Store};
 use crate::task::TaskGroup;
 use crate::telemetry::Scope;
 use crate::time::Clock;
-pub use row::OutboxRow;
+pub(super) use backlog::Backlog;
+pub use row::{ActionText, OutboxRow};
 
 /// So many deliveries run side by side.
 const UNDER_WAY_MAX: usize = 16;
@@ -36,6 +40,8 @@ pub(super) type NewRow = (Scope, OutboxRow);
 pub(super) struct Deliverer {
     pub(super) store: Store,
     pub(super) notifier: Notifier,
+    /// Carries topics and functions.
+    pub(super) bus: Option<BusHandle>,
     pub(super) settings: Arc<MonitorSettings>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tasks: TaskGroup,
@@ -49,29 +55,18 @@ struct Tried {
 }
 
 impl Deliverer {
-    /// Reads what an earlier life of the process left in the outbox.
-    ///
-    /// Errors: as the store's reads.
-    pub(super) async fn load(store: &Store) -> Result<Vec<NewRow>, ReadError> {
-        let mut left = store.resources().everywhere::<OutboxRow>(kind::OUTBOX).await?;
-        left.sort_by(|(_, one, _), (_, other, _)| one.cmp(other));
-        Ok(left.into_iter().map(|(scope, _, row)| (scope, row)).collect())
-    }
-
     /// Delivers until `stop`; what is under way then is finished by a later life.
     pub(super) async fn run(
         self,
-        left: Vec<NewRow>,
+        mut backlog: Backlog,
         mut new_rows: mpsc::Receiver<NewRow>,
         stop: CancellationToken,
     ) {
         let mut queue = Queue::default();
-        for (scope, row) in left {
-            queue.push(Lane::of(&scope, &row), row);
-        }
         let (tell, mut tried) = mpsc::channel::<Tried>(UNDER_WAY_MAX);
         let mut under_way = 0;
         loop {
+            backlog.refill(&self.store, &mut queue).await;
             let now = self.clock.monotonic();
             while under_way < UNDER_WAY_MAX
                 && let Some((lane, row)) = queue.take(now)
@@ -88,9 +83,7 @@ impl Deliverer {
                     under_way -= 1;
                     self.settle(&mut queue, tried).await;
                 }
-                Some((scope, row)) = new_rows.recv() => {
-                    queue.push(Lane::of(&scope, &row), row);
-                }
+                Some((scope, row)) = new_rows.recv() => backlog.take(&mut queue, &scope, row),
                 () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
             }
         }
@@ -100,10 +93,16 @@ impl Deliverer {
     }
 
     fn start(&self, lane: Lane, row: OutboxRow, tell: mpsc::Sender<Tried>) {
-        let notifier = self.notifier.clone();
+        let (notifier, bus) = (self.notifier.clone(), self.bus.clone());
         self.tasks.spawn(format!("deliver to {}", lane.channel), |stop| async move {
+            let deliver = async {
+                match &row.text {
+                    None => notifier.deliver(&lane.channel, &row.notification).await,
+                    Some(text) => hand_over(bus.as_ref(), &lane.scope, &row, text).await,
+                }
+            };
             let outcome = tokio::select! {
-                outcome = notifier.deliver(&lane.channel, &row.notification) => outcome,
+                outcome = deliver => outcome,
                 // The row is still in the outbox, so a later life delivers it.
                 () = stop.cancelled() => return,
             };
@@ -164,10 +163,11 @@ impl Deliverer {
         let outcome =
             if delivered { ActionOutcome::Succeeded } else { ActionOutcome::Failed(fault) };
         let now = self.clock.now();
+        let published = row.text.as_ref().and_then(ActionText::published);
         let item = HistoryItem::action(
             (&lane.alarm, row.alarm_type),
             &row.resource,
-            outcome,
+            (outcome, published.as_deref()),
             (row.notification.at, now),
         );
         let history = SortKey::at(now, format_args!("{:012}-{}", row.sequence, row.channel));
@@ -185,5 +185,47 @@ impl Deliverer {
             changes = changes.put(kind::DEAD_LETTER, &row.name(), row)?;
         }
         self.store.resources().apply(&lane.scope, changes).await.map(drop)
+    }
+}
+
+/// Hands an action over to the bus, which owes it to its receivers from then on.
+async fn hand_over(
+    bus: Option<&BusHandle>,
+    scope: &Scope,
+    row: &OutboxRow,
+    text: &ActionText,
+) -> DeliveryOutcome {
+    let fault = |why: String| DeliveryFault::NotTaken { receiver: row.resource.to_string(), why };
+    let Some(bus) = bus else {
+        return DeliveryOutcome::Rejected { fault: fault("there is no bus".to_owned()) };
+    };
+    match text {
+        ActionText::Topic { subject, message } => {
+            let message = TopicMessage {
+                message: message.as_str().into(),
+                subject: Some(subject.clone()),
+                group: row.resource.ends_with(".fifo").then(|| Arc::clone(&row.notification.alarm)),
+                deduplication: Some(Arc::clone(&row.notification.key)),
+                ..TopicMessage::default()
+            };
+            match bus.publish_to(&row.resource, &message).await {
+                Ok(_) => DeliveryOutcome::Delivered,
+                Err(error @ (TopicError::NoTopic | TopicError::Parameter { .. })) => {
+                    DeliveryOutcome::Rejected { fault: fault(error.to_string()) }
+                }
+                Err(error) => {
+                    DeliveryOutcome::Retry { after: None, fault: fault(error.to_string()) }
+                }
+            }
+        }
+        ActionText::Function { event } => {
+            let owner = &row.notification.alarm_arn;
+            match bus.call_function(scope, (&row.resource, owner), event).await {
+                Ok(()) => DeliveryOutcome::Delivered,
+                Err(error) => {
+                    DeliveryOutcome::Retry { after: None, fault: fault(error.to_string()) }
+                }
+            }
+        }
     }
 }

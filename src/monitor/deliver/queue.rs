@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,11 +31,16 @@ pub(super) struct Queue {
     lanes: BTreeMap<Lane, VecDeque<OutboxRow>>,
     ready: VecDeque<Lane>,
     waiting: BTreeSet<(Monotonic, Lane)>,
+    /// Rows that are in some lane, so that none is taken twice.
+    known: HashSet<(Scope, String)>,
 }
 
 impl Queue {
-    /// Adds a row behind those of its lane.
+    /// Adds a row behind those of its lane, unless it is there already.
     pub(super) fn push(&mut self, lane: Lane, row: OutboxRow) {
+        if !self.known.insert((lane.scope.clone(), row.name())) {
+            return;
+        }
         let rows = self.lanes.entry(lane.clone()).or_default();
         rows.push_back(row);
         if rows.len() == 1 {
@@ -56,7 +61,9 @@ impl Queue {
     /// The row under way is done with; the lane goes on with the next one.
     pub(super) fn done(&mut self, lane: Lane) {
         let Some(rows) = self.lanes.get_mut(&lane) else { return };
-        rows.pop_front();
+        if let Some(row) = rows.pop_front() {
+            self.known.remove(&(lane.scope.clone(), row.name()));
+        }
         if rows.is_empty() {
             self.lanes.remove(&lane);
         } else {
@@ -82,7 +89,7 @@ impl Queue {
 
     /// How many rows there are.
     pub(super) fn len(&self) -> usize {
-        self.lanes.values().map(VecDeque::len).sum()
+        self.known.len()
     }
 }
 
@@ -99,6 +106,7 @@ mod tests {
             alarm_type: AlarmType::MetricAlarm,
             sequence,
             notification: Notification { alarm: alarm.into(), ..Notification::example() },
+            text: None,
             attempts: 0,
             last_fault: None,
         };

@@ -19,10 +19,45 @@ pub struct OutboxRow {
     pub sequence: u64,
     /// What is sent.
     pub notification: Notification,
+    /// What a topic or a function of the bus is told; none for a channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<ActionText>,
     /// How many attempts have failed.
     pub attempts: u32,
     /// How the last one failed.
     pub last_fault: Option<String>,
+}
+
+/// What the bus is given of an action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActionText {
+    /// A message to a topic.
+    Topic {
+        /// What stands above it in mails.
+        subject: String,
+        /// A JSON text, in the shape of SNS messages of alarms.
+        message: String,
+    },
+    /// A call of a function.
+    Function {
+        /// A JSON text, in the shape of alarms' Lambda events.
+        event: String,
+    },
+}
+
+impl ActionText {
+    /// What alarm histories call the published message.
+    ///
+    /// Source: recorded history items: an object with a text for each protocol.
+    pub(super) fn published(&self) -> Option<String> {
+        match self {
+            Self::Topic { subject, message } => {
+                Some(serde_json::json!({"default": message, "sms": subject}).to_string())
+            }
+            Self::Function { .. } => None,
+        }
+    }
 }
 
 impl OutboxRow {

@@ -11,6 +11,8 @@ pub(in crate::monitor) enum SkipReason {
     Overlap,
     /// Every run slot is taken and enough runs wait already.
     Capacity,
+    /// A maintenance window is open.
+    Maintenance,
 }
 
 impl SkipReason {
@@ -18,6 +20,7 @@ impl SkipReason {
         match self {
             Self::Overlap => "overlap",
             Self::Capacity => "capacity",
+            Self::Maintenance => "maintenance",
         }
     }
 }

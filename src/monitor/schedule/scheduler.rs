@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::admission::{Admission, Order};
+use super::admission::{Admission, Order, SkipReason};
+use super::pause::Switched;
 use super::timetable::{Due, Reading, Timetable, Timing};
-use crate::alarm::{Condition, ConditionAlarm, MetricAlarm, TreatMissingData};
+use crate::alarm::{AlarmCare, Condition, ConditionAlarm, MetricAlarm, TreatMissingData};
 use crate::canary::definition::{AlarmDeclaration, Canary, MissingData};
 use crate::canary::load::Fault;
 use crate::diagnostic::{MessageFormat, render};
@@ -33,6 +34,10 @@ pub(in crate::monitor) enum ScheduleCommand {
     Folder(FolderChange),
     /// Run a canary now; answers whether there is such a canary.
     RunNow(Arc<str>, oneshot::Sender<bool>),
+    /// Take a canary off its schedule.
+    Pause(Arc<str>, oneshot::Sender<Switched>),
+    /// Put it on again.
+    Resume(Arc<str>, oneshot::Sender<Switched>),
 }
 
 /// The canaries that are known, for whoever wants to show them.
@@ -80,10 +85,10 @@ pub(in crate::monitor) struct SchedulerParts {
 /// Starts runs of canaries when they are due.
 #[derive(Debug)]
 pub(in crate::monitor) struct Scheduler {
-    parts: SchedulerParts,
-    canaries: BTreeMap<Arc<str>, Arc<Canary>>,
-    timetable: Timetable,
-    admission: Admission,
+    pub(super) parts: SchedulerParts,
+    pub(super) canaries: BTreeMap<Arc<str>, Arc<Canary>>,
+    pub(super) timetable: Timetable,
+    pub(super) admission: Admission,
     running: HashMap<Arc<str>, Vec<CancellationToken>>,
     /// What is known of slots that did not start yet.
     facts: HashMap<(Arc<str>, Timestamp), SlotFacts>,
@@ -148,6 +153,12 @@ impl Scheduler {
                 // A caller that does not wait any more does not undo the run.
                 answer.send(known).unwrap_or(());
             }
+            ScheduleCommand::Pause(name, answer) => {
+                answer.send(self.pause(&name).await).unwrap_or(());
+            }
+            ScheduleCommand::Resume(name, answer) => {
+                answer.send(self.resume(&name).await).unwrap_or(());
+            }
         }
     }
 
@@ -161,7 +172,7 @@ impl Scheduler {
             self.canaries.remove(&name);
             self.timetable.remove(&name);
             self.admission.forget(&name);
-            self.parts.alarms.declare(&scope, &name, Vec::new()).await;
+            self.parts.alarms.declare((&scope, &name), Vec::new(), None).await;
             if let Some(mut row) = self.parts.rows.remove(&name) {
                 row.state = CanaryState::Stopped;
                 row.stopped = Some(self.parts.clock.now());
@@ -184,20 +195,20 @@ impl Scheduler {
         let now = self.reading();
         let known = self.canaries.insert(Arc::clone(&name), Arc::clone(&canary));
         let is_edited = known.as_ref().is_some_and(|k| k.source.text() != canary.source.text());
-        let alarms = declared_alarms(&canary, &self.parts.settings.scope, now.wall);
         let scope = &self.parts.settings.scope;
-        self.parts.alarms.declare(scope, &name, alarms).await;
+        let is_paused = self.is_paused(&name);
+        self.declare(&canary).await;
         if known.is_none() || is_edited {
             let row = CanaryRow::of(scope, &canary, self.parts.rows.get(&name), now.wall);
             self.parts.recorder.canary(&row).await;
             self.parts.rows.insert(Arc::clone(&name), row);
         }
         let due = match &canary.schedule {
-            Some(schedule) => {
+            Some(schedule) if !is_paused => {
                 let last = self.parts.last_slots.get(&name).copied();
                 self.timetable.add(&name, Timing::from(schedule), last, now)
             }
-            None => {
+            _ => {
                 self.timetable.remove(&name);
                 None
             }
@@ -205,12 +216,12 @@ impl Scheduler {
         match due {
             Some(due) => self.is_due(due),
             // Whoever edits a canary wants to see what it does now.
-            None if is_edited && canary.schedule.is_some() => self.run_now(&name),
+            None if is_edited && canary.schedule.is_some() && !is_paused => self.run_now(&name),
             None => {}
         }
     }
 
-    fn run_now(&mut self, name: &Arc<str>) {
+    pub(super) fn run_now(&mut self, name: &Arc<str>) {
         let slot = Some(self.parts.clock.now());
         self.is_due(Due { canary: Arc::clone(name), slot, late: Duration::ZERO, missed: 0 });
     }
@@ -224,6 +235,11 @@ impl Scheduler {
             return self.parts.tasks.spawn("note missed runs", |_stop| note);
         };
         self.parts.last_slots.insert(Arc::clone(&name), slot);
+        let now = self.parts.clock.now();
+        if canary.maintenance.iter().any(|w| w.closes(now).is_some_and(|closes| now < closes)) {
+            let skip = Order::Skip { canary: name, slot, reason: SkipReason::Maintenance };
+            return self.carry_out(vec![skip]);
+        }
         self.facts.insert((Arc::clone(&name), slot), SlotFacts { slot, late, missed });
         let orders = self.admission.due(&name, canary.overlap, slot);
         self.carry_out(orders);
@@ -252,8 +268,7 @@ impl Scheduler {
                 Order::Skip { canary, slot, reason } => {
                     self.facts.remove(&(Arc::clone(&canary), slot));
                     let recorder = self.parts.recorder.clone();
-                    let note =
-                        async move { recorder.skipped(&canary, slot, reason.as_str()).await };
+                    let note = async move { recorder.skipped(&canary, slot, reason).await };
                     self.parts.tasks.spawn("note a skipped run", |_stop| note);
                 }
                 Order::Cancel { canary } => {
@@ -303,7 +318,7 @@ impl Scheduler {
         }
     }
 
-    fn reading(&self) -> Reading {
+    pub(super) fn reading(&self) -> Reading {
         Reading::of(self.parts.clock.as_ref())
     }
 }
@@ -337,6 +352,7 @@ pub fn declared_alarms(canary: &Canary, scope: &Scope, configured: Timestamp) ->
             canary: &canary.name,
             text: &declared.when,
             missing: treatment(declared.missing),
+            care: AlarmCare { dwell: declared.dwell, remind: declared.remind },
             notify: declared.notify.iter().map(topic).collect(),
             configured,
         }))

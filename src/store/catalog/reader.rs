@@ -116,6 +116,16 @@ impl CatalogReader {
         })
     }
 
+    /// Scopes that have a resource of a kind.
+    pub(in crate::store) fn scopes(&self, kind: &str) -> rusqlite::Result<Vec<Scope>> {
+        let sql = "select distinct account, region from resource where kind = ?1 and sort = ''
+                   order by account, region";
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.query_map([kind], |row| rows::scope(row, 0))?.collect()
+        })
+    }
+
     pub(in crate::store) fn rows(
         &self,
         scope: &Scope,

@@ -139,6 +139,14 @@ impl Resources<'_> {
         named.collect()
     }
 
+    /// Scopes that have a resource of a kind.
+    ///
+    /// Errors: as every read of the catalog.
+    pub async fn scopes(self, kind: &str) -> Result<Vec<Scope>, ReadError> {
+        let kind = kind.to_owned();
+        self.read(move |catalog: &CatalogReader| catalog.scopes(&kind)).await
+    }
+
     /// Names that have rows of a kind, also of resources that are gone.
     ///
     /// Errors: as every read of the catalog.
