@@ -24,6 +24,7 @@ fn canary(name: &str) -> CanaryRow {
         modified: Timestamp::from_secs(2),
         started: Some(Timestamp::from_secs(3)),
         stopped: None,
+        paused: false,
     }
 }
 

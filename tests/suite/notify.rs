@@ -29,6 +29,7 @@ fn notification() -> Notification {
         previous: StateValue::Ok,
         state: StateValue::Alarm,
         reason: "Threshold Crossed".into(),
+        held: 0,
         at: Timestamp::from_secs(1_700_000_000),
         since: Timestamp::from_secs(1_700_000_000),
         canary: Some("shop".into()),
