@@ -50,7 +50,13 @@ impl Examined {
                 line.message = masked.into();
             }
         }
+        let texts = wanted.admission.conditions().iter().filter_map(Condition::text);
+        let needles: Vec<Finder<'_>> =
+            texts.filter(|text| is_told_by_its_bytes(text)).map(Finder::new).collect();
         kept.retain(|(key, stream, line)| {
+            if !needles.iter().all(|needle| may_hold(&line.message, needle)) {
+                return false;
+            }
             let (id, body) = (PointedAt(wanted, *key), &*line.message);
             let facts = (key.at, line.received, &**stream);
             wanted.admission.admits(&record(wanted, facts, &body, &id))
@@ -76,6 +82,17 @@ impl Examined {
         let bytes = raw_bytes / all * read;
         Ok(Self { block: Block::Segment(Box::new(lines), rows), lines: read, bytes })
     }
+}
+
+/// Whether a field can be this text only in lines that hold its bytes, or an escape.
+///
+/// The text of an object or a list need not be written as the line writes it.
+fn is_told_by_its_bytes(text: &str) -> bool {
+    !text.is_empty() && !text.contains(['{', '[', '"', '\\'])
+}
+
+fn may_hold(line: &str, needle: &Finder<'_>) -> bool {
+    needle.find(line.as_bytes()).is_some() || memchr::memchr(b'\\', line.as_bytes()).is_some()
 }
 
 impl Block {

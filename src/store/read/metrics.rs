@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, PoisonError};
 
 use super::super::codec::{Fault, Point};
@@ -107,21 +108,19 @@ struct Buckets {
     secs: std::ops::Range<i64>,
     period: Period,
     unit: Option<StandardUnit>,
-    filled: BTreeMap<(i64, StandardUnit), Filling>,
+    /// Plain samples as they came: to sort them once is cheaper than to keep them sorted.
+    samples: Vec<(Slot, f64)>,
+    summaries: BTreeMap<Slot, Summary>,
 }
 
-/// What came for one period: plain samples are added up together at the end.
-#[derive(Default)]
-struct Filling {
-    samples: Vec<(f64, f64)>,
-    summary: Option<Summary>,
-}
+/// The number of a period, and a unit.
+type Slot = (i64, StandardUnit);
 
 impl Buckets {
     fn new(range: TimeRange, period: Period, unit: Option<StandardUnit>) -> Self {
         let end = range.end.as_millis().saturating_add(999).div_euclid(1000);
         let secs = range.start.as_secs()..end;
-        Self { range, secs, period, unit, filled: BTreeMap::new() }
+        Self { range, secs, period, unit, samples: Vec::new(), summaries: BTreeMap::new() }
     }
 
     fn add_row(&mut self, row: &MetricRow) -> Result<(), Fault> {
@@ -145,42 +144,54 @@ impl Buckets {
         let offset = i128::from(at.as_millis()) - i128::from(self.range.start.as_millis());
         let number = offset.div_euclid(i128::from(self.period.as_millis()));
         let Ok(number) = i64::try_from(number) else { return };
-        let filling = self.filled.entry((number, unit)).or_default();
+        let slot = (number, unit);
         match point {
-            Point::Sample(value) => filling.samples.push((*value, 1.0)),
-            Point::Summary(summary) => filling.add(summary),
+            Point::Sample(value) => self.samples.push((slot, *value)),
+            Point::Summary(summary) => match self.summaries.entry(slot) {
+                Entry::Occupied(mut sum) => sum.get_mut().merge(summary),
+                Entry::Vacant(vacant) => {
+                    vacant.insert(summary.as_ref().clone());
+                }
+            },
         }
     }
 
-    fn finish(self) -> Vec<Bucket> {
-        let start = |number: i64| {
-            let offset = i128::from(number) * i128::from(self.period.as_millis());
-            let millis = i128::from(self.range.start.as_millis()) + offset;
-            Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
-        };
-        let bucket = |((number, unit), filling): ((i64, StandardUnit), Filling)| {
-            filling.finish().map(|summary| Bucket { start: start(number), unit, summary })
-        };
-        self.filled.into_iter().filter_map(bucket).collect()
+    fn finish(mut self) -> Vec<Bucket> {
+        // Samples of one slot stay in the order in which they came.
+        self.samples.sort_by_key(|(slot, _)| *slot);
+        let same_slot = self.samples.chunk_by(|a, b| a.0 == b.0);
+        let filled: Vec<(Slot, Summary)> = same_slot.filter_map(summary_of).collect();
+        if self.summaries.is_empty() {
+            return filled.into_iter().map(|filled| self.bucket(filled)).collect();
+        }
+        let mut summaries = std::mem::take(&mut self.summaries);
+        for (slot, samples) in filled {
+            match summaries.entry(slot) {
+                Entry::Occupied(mut sum) => sum.get_mut().merge(&samples),
+                Entry::Vacant(vacant) => {
+                    vacant.insert(samples);
+                }
+            }
+        }
+        summaries.into_iter().map(|filled| self.bucket(filled)).collect()
+    }
+
+    fn bucket(&self, ((number, unit), summary): (Slot, Summary)) -> Bucket {
+        let offset = i128::from(number) * i128::from(self.period.as_millis());
+        let millis = i128::from(self.range.start.as_millis()) + offset;
+        let start = Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX));
+        Bucket { start, unit, summary }
     }
 }
 
-impl Filling {
-    fn add(&mut self, summary: &Summary) {
-        match &mut self.summary {
-            Some(sum) => sum.merge(summary),
-            None => self.summary = Some(summary.clone()),
-        }
-    }
-
-    fn finish(mut self) -> Option<Summary> {
-        let samples = match self.samples.as_slice() {
-            [(value, _)] => Some(Summary::of_sample(*value)),
-            _ => Summary::of(&MetricValue::Distribution(std::mem::take(&mut self.samples))),
-        };
-        if let Some(samples) = samples {
-            self.add(&samples);
-        }
-        self.summary
-    }
+/// What the samples of one slot add up to.
+fn summary_of(samples: &[(Slot, f64)]) -> Option<(Slot, Summary)> {
+    let (slot, value) = samples.first()?;
+    let summary = if samples.len() == 1 {
+        Summary::of_sample(*value)
+    } else {
+        let pairs = samples.iter().map(|(_, value)| (*value, 1.0)).collect();
+        Summary::of(&MetricValue::Distribution(pairs))?
+    };
+    Some((*slot, summary))
 }
