@@ -289,3 +289,28 @@ fn pictures_of_a_difference_have_the_size_of_the_actual_one() {
     let small = thumbnail(&actual.png(), 60).unwrap();
     assert_eq!(size_of(&small).unwrap(), Size { width: 60, height: 50 });
 }
+
+/// A page with a bar of some size in a field.
+fn with_bar(width: u32, height: u32) -> Vec<u8> {
+    let mut image = image::RgbImage::from_pixel(240, 200, [255; 3].into());
+    for (x, y) in (0..width).flat_map(|x| (0..height).map(move |y| (x, y))) {
+        image.put_pixel(60 + x, 50 + y, [20, 20, 30].into());
+    }
+    let mut png = std::io::Cursor::new(Vec::new());
+    image.write_to(&mut png, image::ImageFormat::Png).unwrap();
+    png.into_inner()
+}
+
+#[test]
+fn a_text_caret_is_noise_and_a_wider_or_longer_bar_is_not() {
+    let blank = with_bar(0, 0);
+    let strict = CompareOptions { sensitivity: Sensitivity::Strict, ..CompareOptions::default() };
+    let of = |width, height, options: &CompareOptions| {
+        compare(&blank, &with_bar(width, height), options).unwrap().verdict
+    };
+    let usual = CompareOptions::default();
+    assert_eq!(of(1, 16, &usual), PageVerdict::Noise);
+    assert_eq!(of(1, 16, &strict), PageVerdict::Changed);
+    assert_eq!(of(5, 16, &usual), PageVerdict::Changed);
+    assert_eq!(of(1, 90, &usual), PageVerdict::Changed);
+}
