@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -54,7 +55,7 @@ impl AlarmCare {
         let asked = |key: &'static str| {
             let tag = tags.iter().find(|tag| *tag.key == *key);
             tag.map(|tag| {
-                let fault = || AlarmFault::Care { tag: key, value: tag.value.clone() };
+                let fault = || AlarmFault::Care { tag: key, value: Arc::clone(&tag.value) };
                 duration(&tag.value).ok_or_else(fault)
             })
             .transpose()

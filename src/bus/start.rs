@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
 use super::carry::{Carrier, Destinations};
 use super::deliver::{Deliverer, Inbox};
@@ -12,7 +12,7 @@ use super::meter::Meter;
 use super::queue::Queues;
 use super::route::Router;
 use super::rule::{Rule, RuleBook};
-use super::schema::Discovery;
+use super::schema::{Discovery, Look};
 use super::tick::Ticker;
 use super::topic::{TopicParts, Topics};
 use crate::notify::{CommandSettings, Notifier};
@@ -60,13 +60,8 @@ impl BusHandle {
         let book = Arc::new(RuleBook::default());
         let queues = Queues::load(store, clock).await?;
         let (inbox, _nobody) = Inbox::new();
-        let (discovery, _nobody_looks) = Discovery::new();
-        let router = Router {
-            book: Arc::clone(&book),
-            inbox,
-            discovery: discovery.clone(),
-            meter: Meter::default(),
-        };
+        let (router, _nobody_looks) = router(&book, inbox);
+        let discovery = router.discovery.clone();
         let topics = Topics::load(TopicParts {
             store: store.clone(),
             clock: Arc::clone(clock),
@@ -94,6 +89,12 @@ impl BusHandle {
     }
 }
 
+/// A router to `inbox`, and the queue of events whose schemas are looked at.
+fn router(book: &Arc<RuleBook>, inbox: Inbox) -> (Router, mpsc::Receiver<Look>) {
+    let (discovery, seen) = Discovery::new();
+    (Router { book: Arc::clone(book), inbox, discovery, meter: Meter::default() }, seen)
+}
+
 impl Bus {
     /// Reads rules and queues, has the store's events routed, and starts delivering in `tasks`.
     ///
@@ -112,15 +113,10 @@ impl Bus {
         }
         let queues = Queues::load(&store, &clock).await?;
         let (inbox, coming) = Inbox::new();
-        let (discovery, seen) = Discovery::new();
+        let (router, seen) = router(&book, inbox.clone());
+        let discovery = router.discovery.clone();
         discovery.load(&store).await?;
-        let turn = Arc::new(Semaphore::new(1));
-        let router = Router {
-            book: Arc::clone(&book),
-            inbox: inbox.clone(),
-            discovery: discovery.clone(),
-            meter: Meter::default(),
-        };
+        let (changed, turn) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(1)));
         let follower = router.clone();
         store.follow_events(move |batch, at| follower.follow(batch, at));
         let topics = Topics::load(TopicParts {
@@ -132,27 +128,25 @@ impl Bus {
         })
         .await?;
         let functions = Arc::new(settings.functions.keys().cloned().collect());
-        let carrier = Arc::new(Carrier {
-            store: store.clone(),
-            queues: queues.clone(),
-            topics: topics.clone(),
-            notifier,
-            functions: settings.functions,
-            destinations: Destinations::default(),
-            clock: Arc::clone(&clock),
-        });
         let deliverer = Deliverer {
             store: store.clone(),
-            carrier,
+            carrier: Arc::new(Carrier {
+                store: store.clone(),
+                queues: queues.clone(),
+                topics: topics.clone(),
+                notifier,
+                functions: settings.functions,
+                destinations: Destinations::default(),
+                clock: Arc::clone(&clock),
+            }),
             clock: Arc::clone(&clock),
             tasks: deliveries.clone(),
             inbox,
             meter: router.meter.clone(),
         };
-        let metering = (router.meter.clone(), store.clone(), Arc::clone(&clock));
-        turns.spawn("count what rules do", |stop| metering.0.run(metering.1, metering.2, stop));
+        let (meter, of, at) = (router.meter.clone(), store.clone(), Arc::clone(&clock));
+        turns.spawn("count what rules do", |stop| meter.run(of, at, stop));
         deliveries.spawn("deliver events", |stop| deliverer.run(coming, stop));
-        let changed = Arc::new(Notify::new());
         let ticker = Ticker {
             store: store.clone(),
             book: Arc::clone(&book),

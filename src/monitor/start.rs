@@ -80,8 +80,7 @@ impl Monitor {
     ) -> Result<Self, MonitorError> {
         let MonitorParts { store, runner, notifier, bus, clock } = parts;
         let settings = Arc::new(settings);
-        let groups = [tasks.child(), tasks.child(), tasks.child(), tasks.child()];
-        let [scheduling, runs, alarm_tasks, deliveries] = groups;
+        let [scheduling, runs, alarm_tasks, deliveries] = [(); 4].map(|()| tasks.child());
         let memory = RunMemory::default();
         let left = Backlog::of(&store).await?;
         let (outbox, new_rows) = mpsc::channel(NEW_ROWS_MAX);
@@ -105,16 +104,8 @@ impl Monitor {
             clock: Arc::clone(&clock),
         };
         recorder.remember_all(&known.runs);
-        let log_deliverer =
-            LogDeliverer { store: store.clone(), rules: logs.clone(), clock: Arc::clone(&clock) };
-        deliveries.spawn("deliver log events", |stop| log_deliverer.run(stop));
         let trails = TrailHandle::load(&store, &clock).await?;
-        let trail_deliverer = TrailDeliverer(trails.clone());
-        deliveries.spawn("deliver trails", |stop| trail_deliverer.run(stop));
-        let insight_watch = InsightWatch(trails.clone());
-        deliveries.spawn("watch rates of calls", |stop| insight_watch.run(stop));
-        let streams = MetricStreams { store: store.clone(), clock: Arc::clone(&clock) };
-        deliveries.spawn("send metric streams", |stop| streams.run(stop));
+        send_telemetry((&store, &clock), &logs, &trails, &deliveries);
         let deliverer = Deliverer {
             store,
             notifier,
@@ -132,8 +123,7 @@ impl Monitor {
             tasks: runs.clone(),
         };
         let hosted = HostedCanaries::start(hosted_parts, settings.run_slots).await?;
-        let list = CanaryList::default();
-        let scripts = runner.script_place();
+        let (list, scripts) = (CanaryList::default(), runner.script_place());
         let looking = Arc::clone(&clock);
         let scheduler = Scheduler::new(SchedulerParts {
             settings: Arc::clone(&settings),
@@ -149,13 +139,12 @@ impl Monitor {
         let (schedule, commands) = mpsc::channel(SCHEDULE_COMMANDS_MAX);
         scheduling.spawn("schedule", |stop| scheduler.run(commands, stop));
         if let Some(folder) = &settings.canaries {
-            let (watch, tell) = (FolderWatch::new(folder.clone(), scripts), schedule.clone());
-            let pace = (settings.look_every, looking);
+            let (tell, pace) = (schedule.clone(), (settings.look_every, looking));
+            let watch = FolderWatch::new(folder.clone(), scripts);
             scheduling.spawn("watch canaries", |stop| watch_folder(watch, pace, tell, stop));
         }
-        let scope = settings.scope.clone();
+        let (scope, grace) = (settings.scope.clone(), settings.grace);
         let handle = MonitorHandle { scope, alarms, logs, hosted, trails, list, schedule };
-        let grace = settings.grace;
         Ok(Self { handle, grace, scheduling, runs, alarms: alarm_tasks, deliveries })
     }
 
@@ -180,6 +169,23 @@ impl Monitor {
             }
         }
     }
+}
+
+/// Sends on what was stored: log events, audit records and metrics, to whom asked for them.
+fn send_telemetry(
+    (store, clock): (&Store, &Arc<dyn Clock>),
+    logs: &LogRules,
+    trails: &TrailHandle,
+    tasks: &TaskGroup,
+) {
+    let (store, clock) = (store.clone(), Arc::clone(clock));
+    let streams = MetricStreams { store: store.clone(), clock: Arc::clone(&clock) };
+    let lines = LogDeliverer { store, rules: logs.clone(), clock };
+    let (records, rates) = (TrailDeliverer(trails.clone()), InsightWatch(trails.clone()));
+    tasks.spawn("deliver log events", |stop| lines.run(stop));
+    tasks.spawn("deliver trails", |stop| records.run(stop));
+    tasks.spawn("watch rates of calls", |stop| rates.run(stop));
+    tasks.spawn("send metric streams", |stop| streams.run(stop));
 }
 
 /// What earlier lives of the process left.

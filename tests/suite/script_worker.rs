@@ -67,7 +67,7 @@ fn told(ran: &Ran) -> String {
             .collect();
         format!(
             "{:?} {:?} {} at {location:?} {shown:?}",
-            step.map(|step| step.name.clone()),
+            step.map(|step| &step.name),
             failure.verdict,
             failure.message,
         )

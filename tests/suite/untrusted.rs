@@ -100,12 +100,8 @@ fn forms(secret: &str) -> BTreeSet<String> {
     .into()
 }
 
-/// T30: every secret in every place of a request, every kind of report, a store: nothing shows it.
-#[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_in_anything_that_runs_leave() {
-    let (target, heard) = echo().await;
-    let folder = tempfile::tempdir().unwrap();
-    let base = target.url("");
+/// Writes canaries that show each secret wherever they can, and gives the environment they need.
+fn leaks(folder: &Path, base: &str) -> Vec<(String, String)> {
     let mut environment = Vec::new();
     for (at, secret) in SECRETS.iter().enumerate() {
         let name = format!("S{at}");
@@ -135,7 +131,7 @@ teardown:
     http: "http://nowhere.invalid/{used}?{used}"
 "#
         );
-        write(folder.path(), &format!("canaries/leak-{at}.yaml"), &yaml);
+        write(folder, &format!("canaries/leak-{at}.yaml"), &yaml);
         let lua = format!(
             "step('leak', function()\n  local key = secret '{name}'\n  \
              log(key, crypto.base64(key), crypto.hex(key), json.encode {{ key }})\n  \
@@ -143,8 +139,18 @@ teardown:
               }} }})\n  \
              error('it is ' .. key)\nend)"
         );
-        write(folder.path(), &format!("canaries/lua-{at}.lua"), &lua);
+        write(folder, &format!("canaries/lua-{at}.lua"), &lua);
     }
+    environment
+}
+
+/// T30: every secret in every place of a request, every kind of report, a store: nothing shows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_anything_that_runs_leave() {
+    let (target, heard) = echo().await;
+    let folder = tempfile::tempdir().unwrap();
+    let base = target.url("");
+    let environment = leaks(folder.path(), &base);
     let mut arguments = vec!["run", "canaries", "--verbose", "--store", "data", "--jobs", "4"];
     let kinds = ["terminal", "json", "junit", "github", "tap", "markdown", "html", "har"];
     let reports: Vec<String> = kinds.iter().map(|kind| format!("{kind}=out/{kind}")).collect();

@@ -6,7 +6,7 @@ mod discoverers;
 mod fault;
 mod policy;
 mod registries;
-mod schemas;
+mod schema;
 mod search;
 mod tags;
 mod versions;
@@ -70,12 +70,12 @@ fn schema_operations() -> impl Iterator<Item = Operation> {
         "/v1/registries/name/{RegistryName}/schemas/name/{SchemaName}/version/{SchemaVersion}";
     let (reads, writes) = (Effect::Reads, Effect::Writes);
     [
-        operation("CreateSchema", writes, schemas::create).at(Method::POST, SCHEMA).answers(201),
-        operation("DeleteSchema", writes, schemas::delete).at(Method::DELETE, SCHEMA).answers(204),
+        operation("CreateSchema", writes, schema::create).at(Method::POST, SCHEMA).answers(201),
+        operation("DeleteSchema", writes, schema::delete).at(Method::DELETE, SCHEMA).answers(204),
         operation("DeleteSchemaVersion", writes, versions::delete)
             .at(Method::DELETE, VERSION)
             .answers(204),
-        operation("DescribeSchema", reads, schemas::describe).at(Method::GET, SCHEMA),
+        operation("DescribeSchema", reads, schema::describe).at(Method::GET, SCHEMA),
         operation("ExportSchema", reads, versions::export)
             .at(Method::GET, "/v1/registries/name/{RegistryName}/schemas/name/{SchemaName}/export"),
         operation("GetDiscoveredSchema", reads, search::discovered)
@@ -84,10 +84,10 @@ fn schema_operations() -> impl Iterator<Item = Operation> {
             Method::GET,
             "/v1/registries/name/{RegistryName}/schemas/name/{SchemaName}/versions",
         ),
-        operation("ListSchemas", reads, schemas::list).at(Method::GET, SCHEMAS),
+        operation("ListSchemas", reads, schema::list).at(Method::GET, SCHEMAS),
         operation("SearchSchemas", reads, search::search)
             .at(Method::GET, "/v1/registries/name/{RegistryName}/schemas/search"),
-        operation("UpdateSchema", writes, schemas::update).at(Method::PUT, SCHEMA),
+        operation("UpdateSchema", writes, schema::update).at(Method::PUT, SCHEMA),
     ]
     .into_iter()
 }

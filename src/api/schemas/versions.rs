@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::fault::{BAD_REQUEST, bad_request, bad_token, refused};
 use super::registries::PAGE_MAX;
-use super::schemas::find;
+use super::schema::find;
 use crate::api::call::{Answer, Call};
 use crate::api::page;
 use crate::api::service::Constraints;

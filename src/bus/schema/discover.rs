@@ -29,7 +29,7 @@ const OWN_SOURCE: &str = "aws.schemas";
 /// Looks at the events of buses that have a discoverer. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(in crate::bus) struct Discovery {
-    buses: Arc<RwLock<HashSet<(Scope, Arc<str>)>>>,
+    buses: Arc<RwLock<Buses>>,
     waiting: mpsc::Sender<Look>,
     /// Counts changes of schemas by others: what was known in memory may be wrong since.
     changes: Arc<AtomicU64>,
@@ -43,6 +43,9 @@ pub(in crate::bus) enum Look {
     /// Answered once everything before it was looked at.
     Settle(oneshot::Sender<()>),
 }
+
+/// Buses by account and name.
+type Buses = HashSet<(Scope, Arc<str>)>;
 
 type Parts = (Store, Arc<dyn Clock>, Arc<Semaphore>);
 

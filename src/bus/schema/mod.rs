@@ -11,7 +11,7 @@ mod registries;
 mod schemas;
 mod service_events;
 
-pub(super) use discover::Discovery;
+pub(super) use discover::{Discovery, Look};
 pub use document::{
     AWS_EVENTS, DISCOVERED, Discoverer, Registry, Schema, SchemaKind, SchemaVersion, Tags,
 };

@@ -118,7 +118,7 @@ impl Signer {
 }
 
 fn small_primes() -> Vec<u32> {
-    let is_prime = |n: &u32| (2..).take_while(|d| d * d <= *n).all(|d| n % d != 0);
+    let is_prime = |n: &u32| (2..).take_while(|d| d * d <= *n).all(|d| !n.is_multiple_of(d));
     (3..SMALL_PRIMES_BELOW).step_by(2).filter(is_prime).collect()
 }
 

@@ -99,7 +99,7 @@ fn of_request(document: &Value) -> Vec<KeyValue> {
         attributes.push(attribute("url.full", text(address)));
         if let Ok(url) = url::Url::parse(address) {
             attributes.push(attribute("server.address", text(url.host_str().unwrap_or_default())));
-            let port = url.port_or_known_default().map(|port| Value::from(port));
+            let port = url.port_or_known_default().map(Value::from);
             attributes.extend(port.map(|p| attribute("server.port", super::shapes::value(&p))));
         }
     }

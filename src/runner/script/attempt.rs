@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+
 use super::call::Reply;
 use super::guest::{Guest, Link};
 use super::host::{Host, Notes, State, chunk_name};
@@ -29,7 +31,7 @@ impl Attempt {
         });
         let fault = match trust {
             Trust::Full => here(&host).await,
-            Trust::PullRequest => worker::run(&host).await,
+            Trust::PullRequest => worker::run(&host).boxed().await,
         };
         finish(host, fault).await
     }

@@ -605,7 +605,7 @@ mod tests {
         assert_eq!(Record::decode(&record.encode()), Ok(record));
     }
 
-    /// Bytes that the last build of format 1 wrote: one datum of each form.
+    /// Bytes in the form of format 1: one datum of each form.
     const OF_FORMAT_1: &str = "\
         9a01000c313233343536373839303132000975732d656173742d3100010014436c6f7564576174636853\
         796e746865746963730300084475726174696f6e0002000a43616e6172794e616d65000473686f700008\

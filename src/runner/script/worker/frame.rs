@@ -107,7 +107,7 @@ mod tests {
         let mut bytes = Vec::new();
         write(&mut bytes, &message).unwrap();
         assert_eq!(read::<Value>(&mut bytes.as_slice()).unwrap(), message);
-        assert_eq!(values(&bytes[4..]), 5);
+        assert_eq!(values(&bytes[4..]), 6);
     }
 
     #[tokio::test]

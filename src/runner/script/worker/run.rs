@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio_util::sync::CancellationToken;
@@ -34,7 +35,7 @@ pub(in crate::runner::script) async fn run(host: &Host) -> Option<Failure> {
         }
     };
     let order = order(host).await;
-    let failure = match worker.talk(host, order).await {
+    let failure = match worker.talk(host, order).boxed().await {
         Ok(failure) => failure.map(|failure| host.at_home(*failure)),
         Err(silence) => Some(worker.failure_of(silence, host).await),
     };
@@ -102,7 +103,7 @@ impl Worker {
         loop {
             match self.hear(host).await? {
                 Heard::Ask(request) => {
-                    let reply = Told::Reply(answer(host, request).await);
+                    let reply = Told::Reply(answer(host, request).boxed().await);
                     self.tell(host, &reply).await?;
                 }
                 Heard::Ran(failure) => return Ok(failure),
