@@ -51,4 +51,4 @@ place() {
         <"$scratch/ready"
 }
 
-COALMINE_PROGRAM="$program" COALMINE_ENDPOINT="$(place url)" COALMINE_DAEMON="$(place xray_daemon)" "$venv/bin/python" -m unittest discover -s tests/clients -t tests/clients
+COALMINE_DATA="$scratch/data" COALMINE_PROGRAM="$program" COALMINE_ENDPOINT="$(place url)" COALMINE_DAEMON="$(place xray_daemon)" "$venv/bin/python" -m unittest discover -s tests/clients -t tests/clients

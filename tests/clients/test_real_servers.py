@@ -431,7 +431,7 @@ class Dns(RealServers):
         steps += f"""
   - step: over tcp
     dns: {{ name: lamp.example, type: MX, resolver: "127.0.0.1:{ports[1]}", tcp: true }}
-    expect: {{ records: contains mail.lamp.example, ttl: 300 }}
+    expect: {{ records: {{ contains: 10 mail.lamp.example }}, ttl: 300 }}
   - step: nowhere
     dns: {{ name: nowhere.example, resolver: "127.0.0.1:{ports[0]}" }}
     expect: {{ response_code: NXDOMAIN, records: {{ count: 0 }} }}
