@@ -33,6 +33,7 @@ mod sns;
 mod sqs;
 mod sts;
 mod synthetics;
+mod tags;
 mod wire;
 mod xray;
 

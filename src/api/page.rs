@@ -11,6 +11,14 @@ use thiserror::Error;
 #[error("page token is not valid")]
 pub(super) struct BadToken;
 
+/// The input of a listing that asks for nothing but where to go on.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct TokenInput {
+    /// The token of the page before.
+    pub(super) next_token: Option<String>,
+}
+
 #[derive(Serialize)]
 struct Sealed<'a, T: ?Sized> {
     #[serde(rename = "o")]

@@ -11,7 +11,7 @@ use super::kind;
 use super::meter::Meter;
 use super::queue::Queues;
 use super::route::Router;
-use super::rule::{Rule, RuleBook};
+use super::rule::Rule;
 use super::schema::{Discovery, Look};
 use super::tick::Ticker;
 use super::topic::{TopicParts, Topics};
@@ -57,42 +57,47 @@ impl BusHandle {
     ///
     /// Errors: as the store's reads.
     pub async fn at_rest(store: &Store, clock: &Arc<dyn Clock>) -> Result<Self, ReadError> {
-        let book = Arc::new(RuleBook::default());
-        let queues = Queues::load(store, clock).await?;
         let (inbox, _nobody) = Inbox::new();
-        let (router, _nobody_looks) = router(&book, inbox);
-        let discovery = router.discovery.clone();
-        let topics = Topics::load(TopicParts {
+        let (router, _nobody_looks) = router(inbox);
+        let topics = (None, false);
+        Self::load((store, clock), router, topics, TaskGroup::new()).await
+    }
+
+    /// Reads queues and topics; these need the base of links, and to know whether there is mail.
+    async fn load(
+        (store, clock): (&Store, &Arc<dyn Clock>),
+        router: Router,
+        (link_base, has_mail): (Option<Arc<str>>, bool),
+        tasks: TaskGroup,
+    ) -> Result<Self, ReadError> {
+        let topics = TopicParts {
             store: store.clone(),
             clock: Arc::clone(clock),
             router: router.clone(),
-            link_base: None,
-            has_mail: false,
-        })
-        .await?;
-        let (changed, turn) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(1)));
-        let (store, clock) = (store.clone(), Arc::clone(clock));
+            link_base,
+            has_mail,
+        };
         Ok(Self {
-            store,
-            clock,
-            book,
-            queues,
-            topics,
+            store: store.clone(),
+            clock: Arc::clone(clock),
+            book: Arc::clone(&router.book),
+            queues: Queues::load(store, clock).await?,
+            topics: Topics::load(topics).await?,
+            discovery: router.discovery.clone(),
             router,
-            discovery,
             functions: Arc::default(),
-            tasks: TaskGroup::new(),
+            tasks,
             replay_stops: Arc::default(),
-            changed,
-            turn,
+            changed: Arc::new(Notify::new()),
+            turn: Arc::new(Semaphore::new(1)),
         })
     }
 }
 
-/// A router to `inbox`, and the queue of events whose schemas are looked at.
-fn router(book: &Arc<RuleBook>, inbox: Inbox) -> (Router, mpsc::Receiver<Look>) {
+/// A router to `inbox` without rules, and the queue of events whose schemas are looked at.
+fn router(inbox: Inbox) -> (Router, mpsc::Receiver<Look>) {
     let (discovery, seen) = Discovery::new();
-    (Router { book: Arc::clone(book), inbox, discovery, meter: Meter::default() }, seen)
+    (Router { book: Arc::default(), inbox, discovery, meter: Meter::default() }, seen)
 }
 
 impl Bus {
@@ -107,33 +112,24 @@ impl Bus {
     ) -> Result<Self, ReadError> {
         let BusParts { store, notifier, clock } = parts;
         let (turns, deliveries) = (tasks.child(), tasks.child());
-        let book = Arc::new(RuleBook::default());
-        for (scope, _, rule) in store.resources().everywhere::<Rule>(kind::RULE).await? {
-            book.put(&scope, rule);
-        }
-        let queues = Queues::load(&store, &clock).await?;
         let (inbox, coming) = Inbox::new();
-        let (router, seen) = router(&book, inbox.clone());
-        let discovery = router.discovery.clone();
-        discovery.load(&store).await?;
-        let (changed, turn) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(1)));
+        let (router, seen) = router(inbox.clone());
+        for (scope, _, rule) in store.resources().everywhere::<Rule>(kind::RULE).await? {
+            router.book.put(&scope, rule);
+        }
+        router.discovery.load(&store).await?;
+        let topics = (settings.link_base, notifier.has_mail());
+        let mut handle =
+            BusHandle::load((&store, &clock), router.clone(), topics, turns.clone()).await?;
+        handle.functions = Arc::new(settings.functions.keys().cloned().collect());
         let follower = router.clone();
         store.follow_events(move |batch, at| follower.follow(batch, at));
-        let topics = Topics::load(TopicParts {
-            store: store.clone(),
-            clock: Arc::clone(&clock),
-            router: router.clone(),
-            link_base: settings.link_base,
-            has_mail: notifier.has_mail(),
-        })
-        .await?;
-        let functions = Arc::new(settings.functions.keys().cloned().collect());
         let deliverer = Deliverer {
             store: store.clone(),
             carrier: Arc::new(Carrier {
                 store: store.clone(),
-                queues: queues.clone(),
-                topics: topics.clone(),
+                queues: handle.queues.clone(),
+                topics: handle.topics.clone(),
                 notifier,
                 functions: settings.functions,
                 destinations: Destinations::default(),
@@ -144,33 +140,20 @@ impl Bus {
             inbox,
             meter: router.meter.clone(),
         };
+        deliveries.spawn("deliver events", |stop| deliverer.run(coming, stop));
         let (meter, of, at) = (router.meter.clone(), store.clone(), Arc::clone(&clock));
         turns.spawn("count what rules do", |stop| meter.run(of, at, stop));
-        deliveries.spawn("deliver events", |stop| deliverer.run(coming, stop));
         let ticker = Ticker {
             store: store.clone(),
-            book: Arc::clone(&book),
-            router: router.clone(),
+            book: Arc::clone(&handle.book),
+            router,
             clock: Arc::clone(&clock),
-            changed: Arc::clone(&changed),
+            changed: Arc::clone(&handle.changed),
         };
         turns.spawn("schedule rules", |stop| ticker.run(stop));
-        let parts = (store.clone(), Arc::clone(&clock), Arc::clone(&turn));
-        turns.spawn("discover schemas", |stop| discovery.clone().look(parts, seen, stop));
-        let handle = BusHandle {
-            store,
-            clock,
-            book,
-            queues,
-            topics,
-            router,
-            discovery,
-            functions,
-            tasks: turns.clone(),
-            replay_stops: Arc::default(),
-            changed,
-            turn,
-        };
+        let (discovery, turn) = (handle.discovery.clone(), Arc::clone(&handle.turn));
+        let parts = (store, clock, turn);
+        turns.spawn("discover schemas", |stop| discovery.look(parts, seen, stop));
         handle.resume_replays().await?;
         Ok(Self { handle, turns, deliveries })
     }

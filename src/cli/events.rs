@@ -1,12 +1,10 @@
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::ExitStatus;
 use super::context::Context;
 use super::fatal::Fatal;
-use super::range::RangeFlags;
+use super::range::{RangeFlags, TELEMETRY};
 use super::source::{Service, Source, SourceFlags};
 use super::table::{Form, Table};
 
@@ -49,8 +47,6 @@ const EXAMPLES: &str = r#"Examples:
   coalmine events find --since 1h
   coalmine events find '{"detail": {"state": {"value": ["ALARM"]}}}'"#;
 
-const USUAL: Duration = Duration::from_secs(3 * 3_600);
-
 pub(super) fn execute(context: &Context, command: &EventsCommand) -> Result<ExitStatus, Fatal> {
     Source::ask(context, &command.source, async |source| {
         let Command::Find(find) = &command.command;
@@ -63,7 +59,7 @@ async fn find(
     command: &FindCommand,
     source: &Source,
 ) -> Result<ExitStatus, Fatal> {
-    let range = command.range.range(context.clock.now(), USUAL)?;
+    let range = command.range.range(context.clock.now(), TELEMETRY)?;
     let mut input = json!({
         "EventBusName": command.bus,
         "StartTime": range.start.as_secs_f64(), "EndTime": range.end.as_secs_f64(),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::ExitStatus;
 use super::context::Context;
 use super::fatal::Fatal;
-use super::range::RangeFlags;
+use super::range::{RangeFlags, TELEMETRY};
 use super::source::{Service, Source, SourceFlags};
 use super::table::{Form, Table};
 use super::words::instant;
@@ -87,7 +87,6 @@ Examples:
   coalmine logs query 'filter status >= 500 | stats count(*) by bin(5m)' --group /shop --since 3h
   coalmine logs query 'fields @timestamp, @message | limit 20' -g /shop --format csv";
 
-const USUAL: Duration = Duration::from_secs(3 * 3_600);
 const POLL: Duration = Duration::from_millis(20);
 const FOLLOW: Duration = Duration::from_secs(1);
 
@@ -107,7 +106,7 @@ async fn tail(
         let message = "nothing arrives in a folder that no server has open";
         return Err(Fatal::new(ExitStatus::Usage, message).hint("follow a server: --url URL"));
     }
-    let range = command.range.range(context.clock.now(), USUAL)?;
+    let range = command.range.range(context.clock.now(), TELEMETRY)?;
     let mut seen = Seen::default();
     let mut input = json!({
         "logGroupName": command.group, "startFromHead": true,
@@ -185,7 +184,7 @@ async fn query(
     command: &QueryCommand,
     source: &Source,
 ) -> Result<ExitStatus, Fatal> {
-    let range = command.range.range(context.clock.now(), USUAL)?;
+    let range = command.range.range(context.clock.now(), TELEMETRY)?;
     let input = json!({
         "logGroupNames": command.group, "queryString": command.query,
         "startTime": range.start.as_secs(), "endTime": range.end.as_secs(), "limit": 10_000,

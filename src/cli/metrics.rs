@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::ExitStatus;
 use super::context::Context;
 use super::fatal::Fatal;
-use super::range::{RangeFlags, ago};
+use super::range::{RangeFlags, TELEMETRY, ago};
 use super::source::{Service, Source, SourceFlags};
 use super::table::{Form, Table};
 use super::words::instant;
@@ -78,8 +78,6 @@ Examples:
   coalmine metrics query 'bad=Shop:Errors:Sum' 'all=Shop:Orders:Sum' '100 * bad / all'
   coalmine metrics query 'SELECT AVG(Duration) FROM CloudWatchSynthetics GROUP BY CanaryName'";
 
-const USUAL: Duration = Duration::from_secs(3 * 3_600);
-
 pub(super) fn execute(context: &Context, command: &MetricsCommand) -> Result<ExitStatus, Fatal> {
     Source::ask(context, &command.source, async |source| match &command.command {
         Command::List(command) => list(context, command, source).await,
@@ -126,7 +124,7 @@ async fn query(
     command: &QueryCommand,
     source: &Source,
 ) -> Result<ExitStatus, Fatal> {
-    let range = command.range.range(context.clock.now(), USUAL)?;
+    let range = command.range.range(context.clock.now(), TELEMETRY)?;
     let queries: Vec<Value> = (1..)
         .zip(&command.what)
         .map(|(number, what)| item(what, number, command.period.as_secs()))

@@ -6,6 +6,11 @@ use super::ExitStatus;
 use super::fatal::Fatal;
 use crate::time::{TimeRange, Timestamp};
 
+/// How much telemetry is looked at when no time is said.
+pub(super) const TELEMETRY: Duration = Duration::from_secs(3 * 3_600);
+/// How much of the past of alarms is looked at when no time is said.
+pub(super) const HISTORY: Duration = Duration::from_secs(30 * 86_400);
+
 /// Over which time.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Over which time")]

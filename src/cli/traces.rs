@@ -1,12 +1,10 @@
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::ExitStatus;
 use super::context::Context;
 use super::fatal::Fatal;
-use super::range::RangeFlags;
+use super::range::{RangeFlags, TELEMETRY};
 use super::source::{Service, Source, SourceFlags};
 use super::table::{Form, Table};
 use super::words::instant;
@@ -68,8 +66,6 @@ struct MapCommand {
     format: Form,
 }
 
-const USUAL: Duration = Duration::from_secs(3 * 3_600);
-
 pub(super) fn execute(context: &Context, command: &TracesCommand) -> Result<ExitStatus, Fatal> {
     Source::ask(context, &command.source, async |source| match &command.command {
         Command::Find(command) => find(context, command, source).await,
@@ -83,7 +79,7 @@ async fn find(
     command: &FindCommand,
     source: &Source,
 ) -> Result<ExitStatus, Fatal> {
-    let range = command.range.range(context.clock.now(), USUAL)?;
+    let range = command.range.range(context.clock.now(), TELEMETRY)?;
     let mut input = json!({
         "StartTime": range.start.as_secs_f64(), "EndTime": range.end.as_secs_f64(),
     });
@@ -183,7 +179,7 @@ async fn map(
     command: &MapCommand,
     source: &Source,
 ) -> Result<ExitStatus, Fatal> {
-    let range = command.range.range(context.clock.now(), USUAL)?;
+    let range = command.range.range(context.clock.now(), TELEMETRY)?;
     let input = json!({
         "StartTime": range.start.as_secs_f64(), "EndTime": range.end.as_secs_f64(),
     });

@@ -115,6 +115,14 @@ class Died(Exception):
         self.code, self.errors = code, errors
 
 
+def signed(service, account=ACCOUNT):
+    """The headers of a caller of an account; nobody verifies the signature."""
+    date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    scope = f"{account}/{date[:8]}/us-east-1/{service}/aws4_request"
+    return {"X-Amz-Date": date, "Authorization":
+            f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00"}
+
+
 class Client:
     """One connection that speaks AWS JSON and OTLP JSON."""
 
@@ -135,15 +143,9 @@ class Client:
         return json.loads(text) if text else {}
 
     def aws(self, service, target, version, arguments):
-        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        scope = f"{ACCOUNT}/{date[:8]}/us-east-1/{service}/aws4_request"
         return self.post("/", json.dumps(arguments), {
-            "X-Amz-Date": date,
-            "X-Amz-Target": target,
-            "Content-Type": f"application/x-amz-json-{version}",
-            "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, "
-                             "SignedHeaders=host, Signature=00",
-        })
+            **signed(service), "X-Amz-Target": target,
+            "Content-Type": f"application/x-amz-json-{version}"})
 
     def metrics(self, operation, **arguments):
         target = f"GraniteServiceVersion20100801.{operation}"
@@ -158,12 +160,8 @@ class Client:
 
     def trace_ids(self, ids):
         """Which of these X-Ray trace ids are known, with their number of segments."""
-        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        scope = f"default/{date[:8]}/us-east-1/xray/aws4_request"
-        answer = self.post("/Traces", json.dumps({"TraceIds": ids}), {
-            "X-Amz-Date": date, "Content-Type": "application/json",
-            "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, "
-                             "SignedHeaders=host, Signature=00"})
+        headers = {**signed("xray", account="default"), "Content-Type": "application/json"}
+        answer = self.post("/Traces", json.dumps({"TraceIds": ids}), headers)
         return {trace["Id"]: len(trace["Segments"]) for trace in answer["Traces"]}
 
     def close(self):

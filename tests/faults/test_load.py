@@ -2,7 +2,6 @@
 
 import contextlib
 import gzip
-import http.client
 import json
 import os
 import resource
@@ -15,7 +14,8 @@ import unittest
 import urllib.parse
 import zlib
 
-from harness import LONG, Client, Load, LogWriter, MetricWriter, Refused, Server, TraceWriter
+from harness import (LONG, Client, Load, LogWriter, MetricWriter, Refused, Server, TraceWriter,
+                     signed)
 
 MIB = 1024 * 1024
 JSON = {"Content-Type": "application/json"}
@@ -144,11 +144,8 @@ def varint(number):
 
 
 def aws(operation):
-    date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    return {"X-Amz-Date": date, "X-Amz-Target": f"GraniteServiceVersion20100801.{operation}",
-            "Content-Type": "application/x-amz-json-1.0",
-            "Authorization": f"AWS4-HMAC-SHA256 Credential=000000000001/{date[:8]}/us-east-1/"
-                             "monitoring/aws4_request, SignedHeaders=host, Signature=00"}
+    return {**signed("monitoring"), "X-Amz-Target": f"GraniteServiceVersion20100801.{operation}",
+            "Content-Type": "application/x-amz-json-1.0"}
 
 
 class Overload(unittest.TestCase):

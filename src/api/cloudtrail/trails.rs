@@ -9,7 +9,7 @@ use super::fault::{
 use super::tags::{Tag, check_tags};
 use super::trail::{Described, check_name, find, find_own, handle};
 use crate::api::call::{Answer, Call};
-use crate::api::page;
+use crate::api::page::{self, TokenInput};
 use crate::monitor::{Selectors, Trail, TrailSettings, TrailState};
 use crate::store::Buckets;
 
@@ -194,12 +194,6 @@ pub(super) async fn describe(call: Call, input: DescribeInput) -> Answer<Describ
     Ok(DescribeOutput { trail_list })
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ListInput {
-    next_token: Option<String>,
-}
-
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ListOutput {
@@ -218,7 +212,7 @@ struct Summary {
 }
 
 /// Source: CloudTrail API Reference, ListTrails: those of every region of the account.
-pub(super) async fn list(call: Call, input: ListInput) -> Answer<ListOutput> {
+pub(super) async fn list(call: Call, input: TokenInput) -> Answer<ListOutput> {
     const PAGE: usize = 1_000;
     let trails = handle(&call).of_account(&call.scope().account);
     let mut trails = trails

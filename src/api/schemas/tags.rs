@@ -6,13 +6,8 @@ use super::fault::{BAD_REQUEST, refused};
 use super::registries::check_tags;
 use crate::api::call::{Answer, Call};
 use crate::api::service::Constraints;
+use crate::api::tags::{ArnInput, UntagInput};
 use crate::bus::Tags;
-
-#[derive(Debug, Deserialize)]
-pub(super) struct ListInput {
-    #[serde(rename = "ResourceArn")]
-    resource_arn: String,
-}
 
 #[derive(Debug, Serialize)]
 pub(super) struct ListOutput {
@@ -26,24 +21,8 @@ pub(super) struct TagInput {
     tags: Tags,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct UntagInput {
-    #[serde(rename = "ResourceArn")]
-    resource_arn: String,
-    /// COMPAT: one key in a query string is no list.
-    #[serde(rename = "tagKeys")]
-    tag_keys: OneOrMany,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    Many(Vec<String>),
-    One(String),
-}
-
 /// Source: Schemas API Reference, ListTagsForResource.
-pub(super) async fn list(call: Call, input: ListInput) -> Answer<ListOutput> {
+pub(super) async fn list(call: Call, input: ArnInput) -> Answer<ListOutput> {
     let bus = &call.state().bus;
     let found = bus.schema_tags(call.scope(), &input.resource_arn).await;
     Ok(ListOutput { tags: found.map_err(refused)? })
@@ -59,11 +38,8 @@ pub(super) async fn tag(call: Call, input: TagInput) -> Answer<()> {
 
 /// Source: Schemas API Reference, UntagResource.
 pub(super) async fn untag(call: Call, input: UntagInput) -> Answer<()> {
-    let keys = match input.tag_keys {
-        OneOrMany::Many(keys) => keys,
-        OneOrMany::One(key) => vec![key],
-    };
-    let bus = &call.state().bus;
+    let (bus, arn) = (&call.state().bus, input.resource_arn.clone());
+    let keys = input.keys();
     let cut = |own: &mut Tags| own.retain(|key, _| !keys.contains(key));
-    bus.change_schema_tags(call.scope(), &input.resource_arn, cut).await.map_err(refused)
+    bus.change_schema_tags(call.scope(), &arn, cut).await.map_err(refused)
 }

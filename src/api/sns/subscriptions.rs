@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::fault::{PARAMETER, handle, topic_of};
 use super::topics::open;
 use crate::api::call::{Answer, Call};
-use crate::api::page;
+use crate::api::page::{self, TokenInput};
 use crate::bus::topic::Subscription;
 
 const PAGE: usize = 100;
@@ -128,12 +128,6 @@ pub(super) async fn unsubscribe(call: Call, input: ArnInput) -> Answer<()> {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct ListInput {
-    next_token: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
 pub(super) struct ListByTopicInput {
     topic_arn: String,
     next_token: Option<String>,
@@ -158,7 +152,7 @@ struct Shown {
 }
 
 /// Source: SNS API Reference, ListSubscriptions.
-pub(super) async fn list(call: Call, input: ListInput) -> Answer<ListOutput> {
+pub(super) async fn list(call: Call, input: TokenInput) -> Answer<ListOutput> {
     let all = handle(&call).subscriptions(call.scope());
     page_of(&call, "ListSubscriptions", input.next_token.as_deref(), all)
 }

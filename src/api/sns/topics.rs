@@ -9,7 +9,7 @@ use serde_json::json;
 use super::fault::{NO_RESOURCE, PARAMETER, handle, topic_of};
 use crate::api::call::{Answer, Call};
 use crate::api::error::ApiError;
-use crate::api::page;
+use crate::api::page::{self, TokenInput};
 use crate::bus::Tag;
 use crate::bus::topic::TopicError;
 
@@ -131,12 +131,6 @@ pub(super) async fn set_attribute(call: Call, input: SetInput) -> Answer<()> {
     Ok(handle(&call).set_attribute(call.scope(), name, attribute).await?)
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ListInput {
-    next_token: Option<String>,
-}
-
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ListOutput {
@@ -146,7 +140,7 @@ pub(super) struct ListOutput {
 }
 
 /// Source: SNS API Reference, ListTopics.
-pub(super) async fn list(call: Call, input: ListInput) -> Answer<ListOutput> {
+pub(super) async fn list(call: Call, input: TokenInput) -> Answer<ListOutput> {
     let after = open("ListTopics", input.next_token.as_deref())?;
     let mut names = handle(&call).names(call.scope());
     names.retain(|name| after.as_ref().is_none_or(|after| **name > **after));

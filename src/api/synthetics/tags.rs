@@ -8,13 +8,8 @@ use super::config::name_in_arn;
 use super::{BAD_REQUEST, TAG_NOT_FOUND, VALIDATION, group};
 use crate::api::call::{Answer, Call};
 use crate::api::service::Constraints;
+use crate::api::tags::{ArnInput, UntagInput};
 use crate::monitor::{HostedCanaryRow, kind};
-
-#[derive(Debug, Deserialize)]
-pub(super) struct ListInput {
-    #[serde(rename = "ResourceArn")]
-    resource_arn: String,
-}
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -29,24 +24,8 @@ pub(super) struct TagInput {
     tags: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct UntagInput {
-    #[serde(rename = "ResourceArn")]
-    resource_arn: String,
-    /// COMPAT: one key in a query string is no list.
-    #[serde(rename = "tagKeys")]
-    tag_keys: OneOrMany,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    Many(Vec<String>),
-    One(String),
-}
-
 /// Source: Synthetics API Reference, ListTagsForResource.
-pub(super) async fn list(call: Call, input: ListInput) -> Answer<ListOutput> {
+pub(super) async fn list(call: Call, input: ArnInput) -> Answer<ListOutput> {
     let mut tags = BTreeMap::new();
     change(&call, &input.resource_arn, |own| tags = own.clone(), Keep::No).await?;
     Ok(ListOutput { tags })
@@ -60,12 +39,10 @@ pub(super) async fn tag(call: Call, input: TagInput) -> Answer<()> {
 
 /// Source: Synthetics API Reference, UntagResource.
 pub(super) async fn untag(call: Call, input: UntagInput) -> Answer<()> {
-    let keys = match input.tag_keys {
-        OneOrMany::Many(keys) => keys,
-        OneOrMany::One(key) => vec![key],
-    };
+    let arn = input.resource_arn.clone();
+    let keys = input.keys();
     let gone = |own: &mut BTreeMap<String, String>| own.retain(|key, _| !keys.contains(key));
-    change(&call, &input.resource_arn, gone, Keep::Yes).await
+    change(&call, &arn, gone, Keep::Yes).await
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use super::tags::{self, Tag};
 use super::{INVALID_REQUEST, short_id};
 use crate::api::call::{Answer, Call};
 use crate::api::error::ApiError;
+use crate::api::page::TokenInput;
 use crate::api::service::Constraints;
 use crate::query::trace::{GroupReference, TraceFilter};
 use crate::store::{AppendError, Page, ResourceChanges};
@@ -63,12 +64,6 @@ pub(super) struct NamedInput {
     group_name: Option<String>,
     #[serde(rename = "GroupARN")]
     group_arn: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ListInput {
-    next_token: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -153,7 +148,7 @@ pub(super) async fn get(call: Call, input: NamedInput) -> Answer<Output> {
 }
 
 /// Source: X-Ray API Reference, GetGroups.
-pub(super) async fn list(call: Call, input: ListInput) -> Answer<ListOutput> {
+pub(super) async fn list(call: Call, input: TokenInput) -> Answer<ListOutput> {
     check_one_page("GetGroups", input.next_token.as_deref())?;
     Ok(ListOutput { groups: all(&call).await? })
 }

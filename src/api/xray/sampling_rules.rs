@@ -7,6 +7,7 @@ use super::tags::{self, Tag};
 use super::{INVALID_REQUEST, RULE_LIMIT_EXCEEDED};
 use crate::api::call::{Answer, Call};
 use crate::api::error::ApiError;
+use crate::api::page::TokenInput;
 use crate::api::service::Constraints;
 use crate::store::{AppendError, Page, ResourceChanges};
 use crate::time::Timestamp;
@@ -117,12 +118,6 @@ pub(super) struct DeleteInput {
     rule_arn: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ListInput {
-    next_token: Option<String>,
-}
-
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Output {
@@ -198,7 +193,7 @@ pub(super) async fn delete(call: Call, input: DeleteInput) -> Answer<Output> {
 }
 
 /// Source: X-Ray API Reference, GetSamplingRules.
-pub(super) async fn list(call: Call, input: ListInput) -> Answer<ListOutput> {
+pub(super) async fn list(call: Call, input: TokenInput) -> Answer<ListOutput> {
     check_one_page("GetSamplingRules", input.next_token.as_deref())?;
     let rules = all(&call).await?;
     Ok(ListOutput { sampling_rule_records: rules.into_iter().map(Record::from).collect() })

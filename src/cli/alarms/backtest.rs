@@ -1,5 +1,4 @@
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -9,7 +8,7 @@ use crate::cli::ExitStatus;
 use crate::cli::check;
 use crate::cli::context::Context;
 use crate::cli::fatal::Fatal;
-use crate::cli::range::RangeFlags;
+use crate::cli::range::{HISTORY, RangeFlags};
 use crate::cli::source::{Service, Source};
 use crate::monitor::backtest::Backtest;
 use crate::monitor::declared_alarms;
@@ -59,8 +58,6 @@ Examples:
   coalmine alarms backtest checkout-is-slow --set Threshold=900 --set DatapointsToAlarm=2
   coalmine alarms backtest canaries/checkout.yaml --url http://127.0.0.1:4586
   coalmine alarms backtest alarm.json --from 2026-11-01 --to 2026-11-08 --json";
-
-const USUAL: Duration = Duration::from_secs(30 * 86_400);
 
 fn setting(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, as Threshold=90")?;
@@ -118,7 +115,7 @@ pub(super) async fn execute(
     source: &Source,
     alarms: Vec<Value>,
 ) -> Result<ExitStatus, Fatal> {
-    let range = command.range.range(context.clock.now(), USUAL)?;
+    let range = command.range.range(context.clock.now(), HISTORY)?;
     let settings: Vec<Value> =
         command.set.iter().map(|(name, value)| json!({"Name": name, "Value": value})).collect();
     for (number, mut input) in alarms.into_iter().enumerate() {

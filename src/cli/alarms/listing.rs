@@ -1,12 +1,10 @@
-use std::time::Duration;
-
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::cli::ExitStatus;
 use crate::cli::context::Context;
 use crate::cli::fatal::Fatal;
-use crate::cli::range::RangeFlags;
+use crate::cli::range::{HISTORY, RangeFlags};
 use crate::cli::source::{Service, Source};
 use crate::cli::table::{Form, Table};
 use crate::cli::words::instant;
@@ -60,7 +58,6 @@ pub(super) struct HistoryCommand {
     format: Form,
 }
 
-const USUAL_HISTORY: Duration = Duration::from_secs(30 * 86_400);
 const PAGE: u32 = 100;
 
 pub(super) async fn list(
@@ -99,7 +96,7 @@ pub(super) async fn history(
     command: &HistoryCommand,
     source: &Source,
 ) -> Result<ExitStatus, Fatal> {
-    let range = command.range.range(context.clock.now(), USUAL_HISTORY)?;
+    let range = command.range.range(context.clock.now(), HISTORY)?;
     let mut input = json!({
         "AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "ScanBy": "TimestampAscending",
         "StartDate": range.start.as_secs_f64(), "EndDate": range.end.as_secs_f64(),
