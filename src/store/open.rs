@@ -14,7 +14,7 @@ use super::segment::{Objects, Segment};
 use super::series::{Numbered, SeriesIndex};
 use super::settings::StoreSettings;
 use super::state::{LiveSegment, Parts, Shared, View};
-use super::writer::{KnownBatches, Writer, apply_to_memory, forget_deleted};
+use super::writer::{KnownBatches, Writer, apply_to_memory, forget_deleted, is_full};
 use crate::telemetry::{MetricBatch, Scope};
 use crate::time::{Clock, Timestamp};
 
@@ -62,8 +62,14 @@ pub(super) fn open(
     let behind = replay_blocks(&shared, &replay, progress, &mut loaded.known);
     let unnumbered = loaded.catalog.unnumbered_series();
     shared.series.load(unnumbered.map_err(database(&folder.catalog()))?);
-    if let Some(change) = behind {
-        loaded.catalog.apply(&change).map_err(database(&folder.catalog()))?;
+    let mut behind = Vec::from_iter(behind);
+    if let Some(change) = behind.first() {
+        match loaded.catalog.apply(change) {
+            Ok(()) => behind.clear(),
+            // The log has it, and the writer tries again before the next change.
+            Err(error) if is_full(&error) => shared.set_read_only(true),
+            Err(error) => return Err(database(&folder.catalog())(error)),
+        }
     }
     let writer = Writer {
         shared: Arc::clone(&shared),
@@ -72,7 +78,7 @@ pub(super) fn open(
         catalog: loaded.catalog,
         next_lsn: last_lsn.plus(1),
         known: loaded.known,
-        behind: Vec::new(),
+        behind,
         _lock: lock,
     };
     Ok((shared, writer))

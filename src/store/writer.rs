@@ -411,7 +411,8 @@ pub(super) fn forget_deleted(view: &View, writes: &[DirectoryWrite]) {
     }
 }
 
-fn is_full(error: &rusqlite::Error) -> bool {
+/// Whether it failed for want of space alone: nothing was written.
+pub(super) fn is_full(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
 }
 
